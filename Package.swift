@@ -1,0 +1,135 @@
+// swift-tools-version: 6.3
+// The dependency rules of the project, executable. Arrows point one way:
+//
+//   Mooring → RegistryHTTP → {HTTPServer, RegistryCore} → RegistryStorage → RegistryModel
+//   Mooring → RegistryPlugins → {RegistryStorage, PluginABI}
+//   Plugins/* → {PluginABI, PluginKit, C libraries}      never a host module
+//
+// Tests/ArchitectureTests holds the same rules against the sources and the linked files.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// A plugin exports its entry and nothing else, stays mapped for ever, and resolves every symbol when it is loaded.
+let pluginLink: [LinkerSetting] = [
+    .unsafeFlags([
+        "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/Kit/plugin.map",
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
+        "-Xlinker", "-z", "-Xlinker", "defs",
+        "-Xlinker", "-z", "-Xlinker", "now",
+    ])
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+/// A host module below `Sources/Host`.
+func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Host/\(name)", swiftSettings: settings)
+}
+
+/// A plugin of the tree: its target and the shared library that holds it.
+func plugin(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(
+        name: name,
+        dependencies: ["PluginKit", "PluginABI"] + dependencies,
+        path: "Plugins/\(name)",
+        exclude: ["README.md"],
+        swiftSettings: settings,
+        linkerSettings: pluginLink
+    )
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Tests/\(name)",
+        exclude: exclude,
+        swiftSettings: settings
+    )
+}
+
+let package = Package(
+    name: "mooring",
+    products: [
+        .executable(name: "mooring", targets: ["Mooring"]),
+        .library(name: "PluginKit", targets: ["PluginKit"]),
+        .library(name: "StorageFilesystem", type: .dynamic, targets: ["StorageFilesystem"]),
+        .library(name: "StorageMemory", type: .dynamic, targets: ["StorageMemory"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // The contract between host and plugins: one C11 header.
+        .target(name: "PluginABI", path: "Sources/PluginABI", exclude: ["README.md"]),
+
+        // Host. libyaml is a system library: Yams would bring all of Foundation into the server.
+        .systemLibrary(
+            name: "CYAML", path: "Sources/Host/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        host("RegistryModel", []),
+        host("RegistryStorage", ["RegistryModel", nioCore]),
+        host("RegistryTelemetry", [logging]),
+        host("RegistryConfiguration", ["CYAML"]),
+        host("HTTPServer", [
+            nioCore, nioPosix, nioHTTP1, logging,
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+        ]),
+        host("RegistryPlugins", ["PluginABI", "RegistryStorage", "RegistryTelemetry", nioCore, logging, crypto]),
+        host("RegistryCore", ["RegistryModel", "RegistryStorage", nioCore, logging, crypto]),
+        host("RegistryHTTP", ["HTTPServer", "RegistryCore", "RegistryModel", nioCore, nioHTTP1, logging]),
+        .executableTarget(
+            name: "Mooring",
+            dependencies: [
+                "RegistryHTTP", "RegistryCore", "RegistryStorage", "RegistryPlugins", "RegistryTelemetry",
+                "RegistryConfiguration", "HTTPServer", "RegistryModel", logging, nioCore,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Host/Mooring",
+            swiftSettings: settings
+        ),
+
+        // Plugins.
+        .target(
+            name: "PluginKit", dependencies: ["PluginABI"], path: "Plugins/Kit", exclude: ["README.md", "plugin.map"],
+            swiftSettings: settings),
+        plugin("StorageFilesystem"),
+        plugin("StorageMemory"),
+
+        // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["RegistryStorage", "RegistryPlugins", nioCore], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        tests("RegistryModelTests", ["RegistryModel"]),
+        tests("RegistryConfigurationTests", ["RegistryConfiguration"]),
+        tests("HTTPServerTests", [
+            "HTTPServer", "TestSupport", nioCore, nioPosix, nioHTTP1,
+            .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+        ]),
+        tests("RegistryPluginsTests", ["RegistryPlugins", "RegistryStorage", "PluginABI", "TestSupport", nioCore]),
+        tests("RegistryCoreTests", ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore]),
+        tests("RegistryHTTPTests", ["RegistryHTTP", "RegistryCore", "RegistryModel", "TestSupport", nioCore]),
+        tests("PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore]),
+        tests("EndToEndTests", ["TestSupport"]),
+        tests("ArchitectureTests", ["TestSupport"]),
+    ]
+)
