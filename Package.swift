@@ -88,11 +88,13 @@ let package = Package(
         host("RegistryStorage", ["RegistryModel", nioCore]),
         host("RegistryTelemetry", [logging]),
         host("RegistryConfiguration", ["CYAML"]),
-        host("HTTPServer", [
-            nioCore, nioPosix, nioHTTP1, logging,
-            .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            .product(name: "NIOHTTP2", package: "swift-nio-http2"),
-        ]),
+        host(
+            "HTTPServer",
+            [
+                nioCore, nioPosix, nioHTTP1, logging,
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+            ]),
         host("RegistryPlugins", ["PluginABI", "RegistryStorage", "RegistryTelemetry", nioCore, logging, crypto]),
         host("RegistryCore", ["RegistryModel", "RegistryStorage", nioCore, logging, crypto]),
         host("RegistryHTTP", ["HTTPServer", "RegistryCore", "RegistryModel", nioCore, nioHTTP1, logging]),
@@ -116,15 +118,18 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["RegistryStorage", "RegistryPlugins", nioCore], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["RegistryStorage", "RegistryPlugins", nioCore],
+            path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("RegistryModelTests", ["RegistryModel"]),
         tests("RegistryConfigurationTests", ["RegistryConfiguration"]),
-        tests("HTTPServerTests", [
-            "HTTPServer", "TestSupport", nioCore, nioPosix, nioHTTP1,
-            .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            .product(name: "NIOHTTP2", package: "swift-nio-http2"),
-        ]),
+        tests(
+            "HTTPServerTests",
+            [
+                "HTTPServer", "TestSupport", nioCore, nioPosix, nioHTTP1,
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+            ]),
         tests("RegistryPluginsTests", ["RegistryPlugins", "RegistryStorage", "PluginABI", "TestSupport", nioCore]),
         tests("RegistryCoreTests", ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore]),
         tests("RegistryHTTPTests", ["RegistryHTTP", "RegistryCore", "RegistryModel", "TestSupport", nioCore]),
