@@ -1,0 +1,56 @@
+# The commands a person types. Each installs the Debian packages it lacks (root or sudo), says so, and works.
+#
+#   make run      build the server and its plugins for release, and serve http://127.0.0.1:5000 from ./data
+#   make test     build everything and run every test
+#   make lint     check formats, the plugin header and the scripts; changes nothing
+#   make bench    compare speed with other registries on this machine; BENCH_ARGS and PEER are passed on
+#   make clean    remove what was built; ./data stays
+#
+# RUN_ARGS are the arguments of the server (make run RUN_ARGS='serve config.yml'), TEST_ARGS those of `swift test`
+# (make test TEST_ARGS='--filter EndToEndTests').
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+RUN_ARGS ?= serve
+TEST_ARGS ?=
+BENCH_ARGS ?=
+PEER ?=
+export PEER
+
+# A plugin's directory is named like its product: kind first.
+PLUGINS := $(notdir $(patsubst %/,%,$(wildcard Plugins/Storage*/ Plugins/Auth*/ Plugins/Sink*/ Plugins/Middleware*/)))
+
+.PHONY: help run release test lint bench clean
+
+help:
+	@sed -n 's/^#   \(make.*\)/\1/p' $(MAKEFILE_LIST)
+
+run: release
+	@echo "mooring: starting .build/release/mooring $(RUN_ARGS)"
+	@exec .build/release/mooring $(RUN_ARGS)
+
+release:
+	@scripts/install-packages.sh run
+	@echo "mooring: building the server and its plugins for release (several minutes the first time)"
+	@swift build -c release --product mooring
+	@for plugin in $(PLUGINS); do swift build -c release --product "$$plugin"; done
+
+# XCTest has nothing to run here; without its empty summary, Swift Testing's has the last word.
+test:
+	@scripts/install-packages.sh test
+	@echo "mooring: building the server, its plugins and the tests (several minutes the first time)"
+	@swift build --build-tests
+	@swift test --skip-build --disable-xctest $(TEST_ARGS)
+
+lint:
+	@scripts/install-packages.sh lint
+	@scripts/lint.sh
+
+bench: release
+	@scripts/install-packages.sh bench
+	@python3 Tests/Benchmarks/bench.py $(BENCH_ARGS)
+
+clean:
+	@swift package clean
