@@ -1,0 +1,34 @@
+/// A name that points to one manifest of a repository and may be moved: `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`.
+public struct Tag: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// The longest tag, in bytes.
+    public static let maximumLength = 128
+
+    /// The tag as clients write it.
+    public let description: String
+
+    /// Reads a tag; letter case counts.
+    ///
+    /// - Throws: ``TagError`` where the text does not follow the grammar.
+    public init(_ text: some StringProtocol) throws(TagError) {
+        let text = text.description
+        let bytes = text.utf8
+        guard bytes.count <= Self.maximumLength, let first = bytes.first, Self.isWord(first),
+            bytes.allSatisfy({ Self.isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") })
+        else { throw TagError(text: text) }
+        description = text
+    }
+
+    /// Orders by the bytes of the text, the order of tag lists.
+    public static func < (left: Tag, right: Tag) -> Bool { left.description < right.description }
+
+    private static func isWord(_ byte: UInt8) -> Bool { byte.isAlphanumeric || byte == UInt8(ascii: "_") }
+}
+
+/// A text that does not follow the grammar of tags.
+public struct TagError: Error, Hashable, CustomStringConvertible {
+    /// What was given.
+    public let text: String
+
+    /// A sentence for the client.
+    public var description: String { "invalid tag \(quoted(text))" }
+}
