@@ -19,6 +19,15 @@ public struct Digest: Sendable, CustomStringConvertible {
 
         /// Hex digits of one hash.
         public var hexLength: Int { byteLength * 2 }
+
+        /// The name and the colon.
+        fileprivate var prefix: String.UTF8View {
+            switch self {
+            case .sha256: "sha256:".utf8
+            case .sha384: "sha384:".utf8
+            case .sha512: "sha512:".utf8
+            }
+        }
     }
 
     /// The algorithm that made the hash.
@@ -28,7 +37,7 @@ public struct Digest: Sendable, CustomStringConvertible {
     public let description: String
 
     /// The hash in lower-case hex, without the algorithm.
-    public var hex: String { String(description.utf8.dropFirst(Self.prefixLength(algorithm))) ?? "" }
+    public var hex: String { String(description.utf8.dropFirst(Self.prefixLength)) ?? "" }
 
     /// Reads a digest strictly.
     ///
@@ -36,13 +45,10 @@ public struct Digest: Sendable, CustomStringConvertible {
     ///   algorithm; ``DigestError/malformed(_:)`` for everything else.
     public init(_ text: some StringProtocol) throws(DigestError) {
         let text = text.description
-        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { throw .malformed(text) }
-        guard let algorithm = Self.algorithm(named: text.utf8[..<colon]) else {
-            throw Self.followsGrammar(text.utf8, colon: colon) ? .unsupportedAlgorithm(text) : .malformed(text)
+        guard let algorithm = Self.algorithm(of: text) else {
+            throw Self.followsGrammar(text.utf8) ? .unsupportedAlgorithm(text) : .malformed(text)
         }
-        guard text.utf8.count == Self.prefixLength(algorithm) + algorithm.hexLength,
-            text.utf8[text.utf8.index(after: colon)...].allSatisfy(\.isLowerCaseHex)
-        else { throw .malformed(text) }
+        guard Self.endsInHash(text, of: algorithm) else { throw .malformed(text) }
         self.algorithm = algorithm
         description = text
     }
@@ -53,34 +59,48 @@ public struct Digest: Sendable, CustomStringConvertible {
     ///   - algorithm: what made the hash.
     ///   - hexBytes: the raw bytes of the hash, as many as the algorithm yields; what is over is dropped, what is
     ///     missing counts as zero.
+    @inlinable
     public init(algorithm: Algorithm, hexBytes: some Sequence<UInt8>) {
-        var text = algorithm.rawValue
-        text.reserveCapacity(Self.prefixLength(algorithm) + algorithm.hexLength)
-        text.unicodeScalars.append(":")
-        var missing = algorithm.byteLength
-        for byte in hexBytes.prefix(algorithm.byteLength) {
-            text.unicodeScalars.append(Self.hexDigit(byte >> 4))
-            text.unicodeScalars.append(Self.hexDigit(byte & 15))
-            missing -= 1
+        self.init(algorithm: algorithm, hash: Array(hexBytes.prefix(algorithm.byteLength)))
+    }
+
+    @usableFromInline
+    init(algorithm: Algorithm, hash: [UInt8]) {
+        var text = Array(algorithm.rawValue.utf8)
+        text.reserveCapacity(Self.prefixLength + algorithm.hexLength)
+        text.append(UInt8(ascii: ":"))
+        for byte in hash {
+            text.append(Self.hexDigit(byte >> 4))
+            text.append(Self.hexDigit(byte & 15))
         }
-        for _ in 0..<missing { text.append("00") }
+        let missing = Self.prefixLength + algorithm.hexLength - text.count
+        text.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: missing))
         self.algorithm = algorithm
-        description = text
+        description = String(decoding: text, as: UTF8.self)
     }
 
-    private static func prefixLength(_ algorithm: Algorithm) -> Int { algorithm.rawValue.utf8.count + 1 }
+    /// Bytes before the hash: every algorithm's name has six letters.
+    private static let prefixLength = 7
 
-    private static func algorithm(named name: Substring.UTF8View) -> Algorithm? {
-        guard name.count == 6 else { return nil }
-        return Algorithm.allCases.first { name.elementsEqual($0.rawValue.utf8) }
+    /// The algorithm in front of the colon, if it is known.
+    private static func algorithm(of text: String) -> Algorithm? {
+        Algorithm.allCases.first { text.utf8.starts(with: $0.prefix) }
     }
 
-    private static func hexDigit(_ value: UInt8) -> Unicode.Scalar {
-        Unicode.Scalar(value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10)
+    private static func endsInHash(_ text: String, of algorithm: Algorithm) -> Bool {
+        let bytes = text.utf8.span
+        guard bytes.count == prefixLength + algorithm.hexLength else { return false }
+        for index in prefixLength..<bytes.count where !bytes[index].isLowerCaseHex { return false }
+        return true
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
     /// `[a-z0-9]+([.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+`, the grammar of the OCI image specification.
-    private static func followsGrammar(_ text: String.UTF8View, colon: String.Index) -> Bool {
+    private static func followsGrammar(_ text: String.UTF8View) -> Bool {
+        guard let colon = text.firstIndex(of: UInt8(ascii: ":")) else { return false }
         var mayEnd = false
         for byte in text[..<colon] {
             if byte.isLowerCaseAlphanumeric {

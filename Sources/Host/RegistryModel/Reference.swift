@@ -9,6 +9,7 @@ public enum Reference: Sendable, Hashable, CustomStringConvertible {
     ///
     /// - Throws: ``ReferenceError`` with the error of whichever it was read as.
     public init(_ text: some StringProtocol) throws(ReferenceError) {
+        let text = text.description
         if text.utf8.contains(UInt8(ascii: ":")) {
             do { self = .digest(try Digest(text)) } catch { throw .digest(error) }
         } else {
