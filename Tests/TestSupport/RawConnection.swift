@@ -13,6 +13,14 @@ public struct RawResponse: Sendable {
     /// The body, without its transfer coding.
     public let body: Data
 
+    /// A response that some other client received.
+    public init(version: String, status: Int, headers: [(name: String, value: String)], body: Data) {
+        self.version = version
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
     /// The first value of a header; names are compared without regard to case.
     public subscript(_ name: String) -> String? { values(of: name).first }
 

@@ -42,7 +42,8 @@ public func withTemporaryDirectory<Result>(
 ) async throws -> Result {
     // Not below NSTemporaryDirectory() itself: plugins refuse directories that others may write to.
     let base = URL(fileURLWithPath: NSTemporaryDirectory()).resolvingSymlinksInPath().path
-    let path = base + "/mooring-test-" + UUID().uuidString.lowercased()
+    // Short, since podman takes no run directory of more than 50 characters, and a unix socket no path of more than 107.
+    let path = base + "/mooring-" + UUID().uuidString.lowercased().prefix(13)
     try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     defer { try? FileManager.default.removeItem(atPath: path) }

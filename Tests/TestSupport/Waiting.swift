@@ -4,6 +4,9 @@ import Dispatch
 public struct DidNotHappen: Error, CustomStringConvertible {
     /// What was waited for, and how long.
     public let description: String
+
+    /// Says what did not happen.
+    public init(description: String) { self.description = description }
 }
 
 /// Polls `condition` until it holds; throws ``DidNotHappen`` when `timeout` has passed.
