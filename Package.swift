@@ -122,6 +122,7 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("RegistryModelTests", ["RegistryModel"]),
+        tests("RegistryTelemetryTests", ["RegistryTelemetry", logging]),
         tests("RegistryConfigurationTests", ["RegistryConfiguration"]),
         tests(
             "HTTPServerTests",
