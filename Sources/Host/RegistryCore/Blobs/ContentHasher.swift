@@ -1,0 +1,84 @@
+import Crypto
+import NIOCore
+import RegistryModel
+
+/// Hashes content while it passes. A value: a copy goes on from where the original was.
+struct ContentHasher: Sendable {
+    private var sha256 = SHA256()
+    /// Bytes of the content so far.
+    private(set) var count: UInt64 = 0
+    /// Whether all of them were hashed. Staged bytes of another process weren't, and can't be read before they are
+    /// committed.
+    private(set) var isComplete = true
+
+    init() {}
+
+    /// A content whose first bytes passed elsewhere.
+    init(unknownUpTo count: UInt64) {
+        self.count = count
+        isComplete = count == 0
+    }
+
+    mutating func update(_ buffers: [ByteBuffer]) {
+        for buffer in buffers { update(buffer) }
+    }
+
+    mutating func update(_ buffer: ByteBuffer) {
+        if isComplete { buffer.withUnsafeReadableBytes { sha256.update(bufferPointer: $0) } }
+        count += UInt64(buffer.readableBytes)
+    }
+
+    /// The SHA-256 of all bytes so far.
+    func digest() -> RegistryModel.Digest { RegistryModel.Digest(algorithm: .sha256, hexBytes: sha256.finalize()) }
+
+    /// The digest of bytes at hand.
+    static func digest(_ algorithm: RegistryModel.Digest.Algorithm, of buffer: ByteBuffer) -> RegistryModel.Digest {
+        var hasher = AnyHasher(algorithm)
+        hasher.update(buffer)
+        return hasher.digest()
+    }
+}
+
+/// Hashes with an algorithm known at run time.
+struct AnyHasher: Sendable {
+    private enum State: Sendable {
+        case sha256(SHA256)
+        case sha384(SHA384)
+        case sha512(SHA512)
+    }
+
+    private var state: State
+
+    init(_ algorithm: RegistryModel.Digest.Algorithm) {
+        state =
+            switch algorithm {
+            case .sha256: .sha256(SHA256())
+            case .sha384: .sha384(SHA384())
+            case .sha512: .sha512(SHA512())
+            }
+    }
+
+    mutating func update(_ buffer: ByteBuffer) {
+        buffer.withUnsafeReadableBytes { bytes in
+            switch state {
+            case .sha256(var hasher):
+                hasher.update(bufferPointer: bytes)
+                state = .sha256(hasher)
+            case .sha384(var hasher):
+                hasher.update(bufferPointer: bytes)
+                state = .sha384(hasher)
+            case .sha512(var hasher):
+                hasher.update(bufferPointer: bytes)
+                state = .sha512(hasher)
+            }
+        }
+    }
+
+    func digest() -> RegistryModel.Digest {
+        switch state {
+        case .sha256(let hasher): RegistryModel.Digest(algorithm: .sha256, hexBytes: hasher.finalize())
+        case .sha384(let hasher): RegistryModel.Digest(algorithm: .sha384, hexBytes: hasher.finalize())
+        case .sha512(let hasher): RegistryModel.Digest(algorithm: .sha512, hexBytes: hasher.finalize())
+        }
+    }
+}

@@ -1,0 +1,153 @@
+public import NIOCore
+public import RegistryModel
+public import RegistryStorage
+
+/// A blob of a repository.
+public struct BlobStatus: Sendable {
+    /// The canonical digest, SHA-256.
+    public let digest: Digest
+    /// Bytes.
+    public let size: UInt64
+}
+
+/// A blob, or a part of it, opened.
+public struct BlobContent: Sendable {
+    /// The bytes, or who gives them.
+    public enum Source: Sendable {
+        case bytes(ByteBuffer)
+        case reader(any StorageReader)
+    }
+
+    /// The whole blob.
+    public let status: BlobStatus
+    /// Where the part begins.
+    public let offset: UInt64
+    /// How many bytes it has.
+    public let length: UInt64
+    /// The part.
+    public let source: Source
+}
+
+extension Registry {
+    /// Up to this size a blob is read at once and sent with its head: cheaper than a descriptor for a second step.
+    private static var smallBlob: UInt64 { 64 * 1024 }
+
+    /// Whether the repository has a blob, and how large it is.
+    /// - Throws: `BLOB_UNKNOWN`.
+    public func blobStatus(_ name: RepositoryName, _ digest: Digest) async throws(RegistryError) -> BlobStatus {
+        try await onWorker(of: driver) { [self] in
+            let canonical = try await member(name, digest)
+            guard let size = try await size(of: RegistryLayout.blobData(canonical)) else { throw unknownBlob(digest) }
+            return BlobStatus(digest: canonical, size: size)
+        }
+    }
+
+    /// Opens a blob of the repository.
+    /// - Parameter range: which part, given the size; nil from it: the whole.
+    /// - Throws: `BLOB_UNKNOWN`.
+    public func blob(
+        _ name: RepositoryName, _ digest: Digest,
+        range: (@Sendable (UInt64) throws -> (offset: UInt64, length: UInt64)?)? = nil
+    ) async throws(RegistryError) -> BlobContent {
+        try await onWorker(of: driver) { [self] in
+            let canonical = try await member(name, digest)
+            return try await open(canonical, asked: digest, range)
+        }
+    }
+
+    private func open(
+        _ canonical: Digest, asked: Digest,
+        _ range: (@Sendable (UInt64) throws -> (offset: UInt64, length: UInt64)?)?
+    ) async throws -> BlobContent {
+        let path = RegistryLayout.blobData(canonical)
+        var part: (offset: UInt64, length: UInt64)?
+        if let range {
+            guard let size = try await size(of: path) else { throw unknownBlob(asked) }
+            part = try range(size)
+        }
+        let reader: any StorageReader
+        do {
+            reader = try await driver.openReader(at: path, offset: part?.offset ?? 0, length: part?.length)
+        } catch {
+            if error.code == .notFound { throw unknownBlob(asked) }
+            throw error
+        }
+        return BlobContent(
+            status: BlobStatus(digest: canonical, size: reader.objectSize), offset: reader.offset,
+            length: reader.length, source: try await source(reader))
+    }
+
+    private func source(_ reader: any StorageReader) async throws -> BlobContent.Source {
+        guard reader.length <= Self.smallBlob else { return .reader(reader) }
+        defer { reader.close() }
+        var bytes = ByteBuffer()
+        while bytes.readableBytes < Int(reader.length) {
+            guard var chunk = try await reader.next(upTo: Int(reader.length) - bytes.readableBytes) else { break }
+            if bytes.readableBytes == 0 { bytes = chunk } else { bytes.writeBuffer(&chunk) }
+        }
+        return .bytes(bytes)
+    }
+
+    /// The canonical digest of a blob that the repository has.
+    func member(_ name: RepositoryName, _ digest: Digest) async throws -> Digest {
+        let link = RegistryLayout.layerLink(name, digest)
+        if digest.algorithm == .sha256 {
+            guard try await hasLink(link) else { throw unknownBlob(digest) }
+            return digest
+        }
+        guard let canonical = try await readLink(link) else { throw unknownBlob(digest) }
+        return canonical
+    }
+
+    func unknownBlob(_ digest: Digest) -> RegistryError {
+        RegistryError(.blobUnknown, detail: .text(digest.description))
+    }
+
+    /// A URL at which the client gets the blob itself; nil: serve it.
+    public func redirect(
+        _ name: RepositoryName, _ digest: Digest, method: StorageRedirect.Method, clientAddress: String,
+        userAgent: String
+    ) async throws(RegistryError) -> String? {
+        let needed: StorageCapabilities = method == .put ? .redirectPut : .redirectGet
+        guard settings.redirects, driver.capabilities.contains(needed) else { return nil }
+        return try await onWorker(of: driver) { [self] in
+            let canonical = try await member(name, digest)
+            return try await driver.redirectURL(
+                StorageRedirect(
+                    method: method, path: RegistryLayout.blobData(canonical), clientAddress: clientAddress,
+                    userAgent: userAgent))
+        }
+    }
+
+    /// Takes a blob out of a repository. The bytes stay until they are collected.
+    public func deleteBlob(_ name: RepositoryName, _ digest: Digest) async throws(RegistryError) {
+        try requireDeletes()
+        try await onWorker(of: driver) { [self] in
+            let canonical = try await member(name, digest)
+            try await driver.remove(RegistryLayout.layerLink(name, digest), tree: false)
+            if canonical != digest, try await hasLink(RegistryLayout.layerLink(name, canonical)) {
+                try await driver.remove(RegistryLayout.layerLink(name, canonical), tree: false)
+            }
+        }
+    }
+
+    /// Gives a repository a blob that another one has.
+    /// - Returns: false if that can't be: the client uploads it then.
+    public func mount(
+        _ digest: Digest, from source: RepositoryName, to target: RepositoryName
+    ) async throws(RegistryError) -> Bool {
+        try requireWritable()
+        return try await onWorker(of: driver) { [self] in
+            let canonical: Digest
+            do {
+                canonical = try await member(source, digest)
+            } catch is RegistryError {
+                return false
+            }
+            guard try await size(of: RegistryLayout.blobData(canonical)) != nil else { return false }
+            try await ensureLink(RegistryLayout.layerLink(target, canonical), canonical)
+            if canonical != digest { try await ensureLink(RegistryLayout.layerLink(target, digest), canonical) }
+            return true
+        }
+    }
+}

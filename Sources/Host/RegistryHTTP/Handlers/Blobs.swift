@@ -1,0 +1,160 @@
+import HTTPServer
+import NIOCore
+import NIOHTTP1
+import RegistryCore
+import RegistryModel
+import RegistryStorage
+
+extension RequestContext {
+    /// `GET|HEAD|DELETE /v2/<name>/blobs/<digest>`
+    func blob(_ name: String, _ digestText: String) async throws -> HTTPResponse {
+        let repository = try repository(name)
+        let digest = try digest(digestText)
+        if request.method == .DELETE {
+            try await registry.deleteBlob(repository, digest)
+            return empty(.accepted, [])
+        }
+        if let url = try await redirect(repository, digest) {
+            return empty(.temporaryRedirect, [("Location", url), ("Content-Type", "application/octet-stream")])
+        }
+        if isHead { return try await headBlob(repository, digest) }
+        if isKnown(digest) {
+            _ = try await registry.blobStatus(repository, digest)
+            return empty(.notModified, contentHeaders(digest))
+        }
+        return try await getBlob(repository, digest)
+    }
+
+    private func redirect(_ name: RepositoryName, _ digest: Digest) async throws -> String? {
+        let address = request.remoteAddress.prefix(
+            upTo: request.remoteAddress.lastIndex(of: ":") ?? request.remoteAddress.endIndex)
+        return try await registry.redirect(
+            name, digest, method: isHead ? .head : .get, clientAddress: String(address),
+            userAgent: request.headers.first(name: "User-Agent") ?? "")
+    }
+
+    private func contentHeaders(_ digest: Digest) -> [(String, String)] {
+        let text = digest.description
+        return [
+            ("Docker-Content-Digest", text), ("Etag", "\"\(text)\""), ("Accept-Ranges", "bytes"),
+            ("Cache-Control", "max-age=31536000"), ("Content-Type", "application/octet-stream"),
+        ]
+    }
+
+    private func headBlob(_ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
+        let status = try await registry.blobStatus(name, digest)
+        var headers = responder.headers()
+        for (name, value) in contentHeaders(digest) { headers.add(name: name, value: value) }
+        headers.add(name: "Content-Length", value: String(status.size))
+        return HTTPResponse(status: .ok, headers: headers)
+    }
+
+    private func getBlob(_ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
+        let range = requestedRange(digest)
+        let content: BlobContent
+        do {
+            content = try await registry.blob(
+                name, digest, range: range.map { range in { try range.resolve(size: $0) } })
+        } catch let error as RegistryError where error.code == .rangeInvalid {
+            var headers = responder.headers()
+            if case .fields(let fields) = error.detail, let size = fields["size"] {
+                headers.add(name: "Content-Range", value: "bytes */\(size)")
+            }
+            headers.add(name: "Content-Type", value: "application/json")
+            return HTTPResponse(
+                status: .rangeNotSatisfiable, headers: headers, body: .bytes(ErrorEnvelope.json(error)))
+        }
+        var headers = responder.headers()
+        for (name, value) in contentHeaders(digest) { headers.add(name: name, value: value) }
+        headers.add(name: "Content-Length", value: String(content.length))
+        let isPart = content.offset > 0 || content.length < content.status.size
+        if isPart {
+            let last = content.offset + content.length - 1
+            headers.add(name: "Content-Range", value: "bytes \(content.offset)-\(last)/\(content.status.size)")
+        }
+        return HTTPResponse(status: isPart ? .partialContent : .ok, headers: headers, body: body(of: content))
+    }
+
+    /// A single range that the client asks for and that still applies; several at once are answered with the whole.
+    private func requestedRange(_ digest: Digest) -> ByteRange? {
+        guard let line = request.headers.first(name: "Range"), let range = ByteRange(line) else { return nil }
+        if let condition = request.headers.first(name: "If-Range"), condition != "\"\(digest)\"" { return nil }
+        return range
+    }
+
+    private func body(of content: BlobContent) -> HTTPResponseBody {
+        switch content.source {
+        case .bytes(let bytes): return .bytes(bytes)
+        case .reader(let reader):
+            guard let file = reader.file else {
+                return .stream(length: content.length, ReaderBody(reader))
+            }
+            return .file(
+                HTTPFileBody(
+                    descriptor: file.descriptor.number, offset: file.offset, length: content.length,
+                    owner: ReaderOwner(reader)))
+        }
+    }
+}
+
+/// A `Range` of one part (RFC 9110, 14.1.2).
+enum ByteRange: Sendable, Hashable {
+    case from(UInt64, through: UInt64?)
+    case last(UInt64)
+
+    init?(_ text: String) {
+        guard text.hasPrefix("bytes="), !text.utf8.contains(UInt8(ascii: ",")) else { return nil }
+        let parts = text.dropFirst(6).split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        if parts[0].isEmpty {
+            guard let count = UInt64(parts[1]) else { return nil }
+            self = .last(count)
+            return
+        }
+        guard let first = UInt64(parts[0]) else { return nil }
+        if parts[1].isEmpty {
+            self = .from(first, through: nil)
+        } else {
+            guard let last = UInt64(parts[1]), last >= first else { return nil }
+            self = .from(first, through: last)
+        }
+    }
+
+    /// The part of a content of this size.
+    func resolve(size: UInt64) throws -> (offset: UInt64, length: UInt64)? {
+        switch self {
+        case .from(let first, let last):
+            guard first < size else { throw unsatisfiable(size) }
+            let end = min(last ?? size - 1, size - 1)
+            return (first, end - first + 1)
+        case .last(let count):
+            guard count > 0, size > 0 else { throw unsatisfiable(size) }
+            let length = min(count, size)
+            return (size - length, length)
+        }
+    }
+
+    private func unsatisfiable(_ size: UInt64) -> RegistryError {
+        RegistryError(.rangeInvalid, "the range lies outside the blob", detail: .fields(["size": String(size)]))
+    }
+}
+
+/// Keeps a reader open as long as its descriptor is being sent.
+private final class ReaderOwner: Sendable {
+    private let reader: any StorageReader
+
+    init(_ reader: any StorageReader) { self.reader = reader }
+
+    deinit { reader.close() }
+}
+
+/// A reader as the body of an answer.
+private final class ReaderBody: HTTPBodySource {
+    private let reader: any StorageReader
+
+    init(_ reader: any StorageReader) { self.reader = reader }
+
+    func next(upTo maximum: Int) async throws -> ByteBuffer? { try await reader.next(upTo: maximum) }
+
+    func close() { reader.close() }
+}

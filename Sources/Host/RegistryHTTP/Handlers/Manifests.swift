@@ -1,0 +1,111 @@
+import HTTPServer
+import NIOCore
+import NIOHTTP1
+import RegistryCore
+import RegistryModel
+
+extension RequestContext {
+    /// `GET|HEAD|PUT|DELETE /v2/<name>/manifests/<reference>`
+    func manifest(_ name: String, _ reference: String) async throws -> HTTPResponse {
+        let repository = try repository(name)
+        let reference = try manifestReference(reference)
+        if request.method == .PUT { return try await putManifest(repository, reference) }
+        if request.method == .DELETE {
+            try await registry.deleteManifest(repository, reference)
+            return empty(.accepted, [])
+        }
+        return try await getManifest(repository, reference)
+    }
+
+    private func manifestReference(_ text: String) throws(RegistryError) -> Reference {
+        if text.utf8.contains(UInt8(ascii: ":")) { return .digest(try digest(text)) }
+        do {
+            return .tag(try Tag(text))
+        } catch {
+            // Nothing is stored by such a name, so reading it finds nothing; only writing it is wrong.
+            if request.method == .PUT { throw RegistryError(.tagInvalid, "\(error)") }
+            throw RegistryError(.manifestUnknown, detail: .text(String(text.prefix(300))))
+        }
+    }
+
+    private func getManifest(_ name: RepositoryName, _ reference: Reference) async throws -> HTTPResponse {
+        var manifest = try await registry.manifest(name, reference)
+        if manifest.mediaType == .dockerManifestList, case .tag = reference, !accepts(.dockerManifestList) {
+            manifest = try await substitute(for: manifest, name)
+        }
+        // A client that asks by another algorithm's digest verifies with that one.
+        var digest = manifest.digest
+        if case .digest(let asked) = reference { digest = asked }
+        let names = digest.description
+        if isKnown(digest) {
+            return empty(.notModified, [("Docker-Content-Digest", names), ("Etag", "\"\(names)\"")])
+        }
+        var headers = responder.headers()
+        headers.add(name: "Content-Type", value: manifest.mediaType.rawValue)
+        headers.add(name: "Docker-Content-Digest", value: names)
+        headers.add(name: "Etag", value: "\"\(names)\"")
+        headers.add(name: "Content-Length", value: String(manifest.bytes.readableBytes))
+        return HTTPResponse(status: .ok, headers: headers, body: isHead ? .empty : .bytes(manifest.bytes))
+    }
+
+    /// Whether the client takes a type: one it names, or anything. No `Accept` means a client from before lists.
+    private func accepts(_ type: MediaType) -> Bool {
+        request.headers["Accept"].contains { line in
+            line.split(separator: ",").contains { item in
+                let name = item.prefix { $0 != ";" }.filter { !$0.isWhitespace }
+                return name == type.rawValue || name == "*/*" || name == "application/*"
+            }
+        }
+    }
+
+    /// A client that doesn't know Docker's lists gets the manifest for linux/amd64 from it.
+    private func substitute(for list: StoredManifest, _ name: RepositoryName) async throws -> StoredManifest {
+        let parsed = try? Manifest(parsing: list.bytes.readableBytesView, contentType: nil, validation: .stored)
+        let child = parsed?.children.first { $0.platform?.os == "linux" && $0.platform?.architecture == "amd64" }
+        guard let child else {
+            throw RegistryError(
+                .manifestUnknown, "the tag is a manifest list without linux/amd64, and Accept has no manifest list")
+        }
+        return try await registry.manifest(name, .digest(child.digest))
+    }
+
+    private func putManifest(_ name: RepositoryName, _ reference: Reference) async throws -> HTTPResponse {
+        let bytes = try await collect(limit: registry.settings.manifestLimit)
+        let type = request.headers.first(name: "Content-Type").map { MediaType($0) }
+        guard let type, type.isManifest || type.isSchema1 else {
+            throw RegistryError(
+                .manifestInvalid,
+                "the Content-Type \(type.map { "\"\($0)\" " } ?? "")is missing or not one of a manifest")
+        }
+        let (digest, _) = try await registry.putManifest(name, reference, contentType: type, bytes)
+        return empty(
+            .created,
+            [
+                ("Location", url("\(name)/manifests/\(digest)")), ("Docker-Content-Digest", digest.description),
+            ])
+    }
+
+    /// The whole body, up to a limit.
+    private func collect(limit: Int) async throws -> ByteBuffer {
+        func tooLarge() -> RegistryError {
+            var error = RegistryError(.manifestInvalid, "the manifest has more than \(limit) bytes")
+            error.status = 413
+            return error
+        }
+        if let length = request.body.declaredLength, length > UInt64(limit) { throw tooLarge() }
+        var bytes = ByteBuffer()
+        do {
+            while let batch = try await request.body.next() {
+                for var slice in batch {
+                    guard bytes.readableBytes + slice.readableBytes <= limit else { throw tooLarge() }
+                    bytes.writeBuffer(&slice)
+                }
+            }
+        } catch let error as HTTPRequestBodyError {
+            var failure = RegistryError(.manifestInvalid, "the body ended early: \(error)")
+            failure.status = 400
+            throw failure
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,117 @@
+import HTTPServer
+import NIOCore
+import NIOHTTP1
+import RegistryCore
+import RegistryModel
+import RegistryStorage
+
+extension RequestContext {
+    /// `POST /v2/<name>/blobs/uploads/[?digest=|?mount=&from=]`
+    func beginUpload(_ name: String) async throws -> HTTPResponse {
+        let repository = try repository(name)
+        if let mount = target["mount"], let from = target["from"],
+            let mounted = try await self.mount(mount, from, repository)
+        {
+            return mounted
+        }
+        if let digestText = target["digest"], target["mount"] == nil {
+            let digest = try digest(digestText)
+            try await registry.push(uploadBody(), digest, to: repository)
+            return created(repository, digest)
+        }
+        return accepted(try registry.beginUpload(repository), repository)
+    }
+
+    /// What can't be mounted is uploaded: never an error of its own.
+    private func mount(_ digestText: String, _ from: String, _ name: RepositoryName) async throws -> HTTPResponse? {
+        guard let digest = try? Digest(digestText), let source = try? RepositoryName(from) else { return nil }
+        guard try await registry.mount(digest, from: source, to: name) else { return nil }
+        return created(name, digest)
+    }
+
+    /// `GET|HEAD|PATCH|PUT|DELETE /v2/<name>/blobs/uploads/<id>`
+    func upload(_ name: String, _ idText: String) async throws -> HTTPResponse {
+        let repository = try repository(name)
+        guard let id = UploadID(idText) else {
+            throw RegistryError(.blobUploadUnknown, detail: .text(String(idText.prefix(300))))
+        }
+        let reference = UploadReference(name: repository, id: id, token: target["_state"])
+        switch request.method {
+        case .PATCH:
+            let start = try contentRange()
+            return accepted(try await registry.append(try uploadBody(), to: reference, at: start), repository)
+        case .PUT:
+            let digest = try digest(target["digest"] ?? "")
+            try await registry.commitUpload(reference, digest: digest, body: try uploadBody(), at: try contentRange())
+            return created(repository, digest)
+        case .DELETE:
+            try await registry.cancelUpload(reference)
+            return empty(.noContent, [("Docker-Upload-UUID", id.description)])
+        default:
+            return session(.noContent, try await registry.status(of: reference), repository)
+        }
+    }
+
+    private func created(_ name: RepositoryName, _ digest: Digest) -> HTTPResponse {
+        empty(
+            .created,
+            [("Location", url("\(name)/blobs/\(digest)")), ("Docker-Content-Digest", digest.description)])
+    }
+
+    private func accepted(_ upload: UploadProgress, _ name: RepositoryName) -> HTTPResponse {
+        session(.accepted, upload, name)
+    }
+
+    private func session(_ status: HTTPResponseStatus, _ upload: UploadProgress, _ name: RepositoryName) -> HTTPResponse
+    {
+        empty(
+            status,
+            [
+                ("Location", url("\(name)/blobs/uploads/\(upload.id)?_state=\(upload.token)")),
+                ("Range", upload.range), ("Docker-Upload-UUID", upload.id.description),
+            ])
+    }
+
+    private func uploadBody() throws(RegistryError) -> UploadBody {
+        let body = request.body
+        let length = body.isEmpty ? 0 : body.declaredLength
+        guard let limit = responder.settings.uploadLimit else {
+            return UploadBody(length: length) { try await body.next() }
+        }
+        if let length, length > limit { throw tooLarge(limit) }
+        let counter = ByteCounter(limit: limit)
+        return UploadBody(length: length) {
+            guard let batch = try await body.next() else { return nil }
+            guard counter.add(batch) else { throw tooLarge(limit) }
+            return batch
+        }
+    }
+
+    private func tooLarge(_ limit: UInt64) -> RegistryError {
+        var error = RegistryError(.sizeInvalid, "a blob may have at most \(limit) bytes")
+        error.status = 413
+        return error
+    }
+
+    /// Where the client thinks its chunk goes (`Content-Range: <first>-<last>`, without unit or total; some send the unit).
+    private func contentRange() throws(RegistryError) -> UInt64? {
+        guard let text = request.headers.first(name: "Content-Range") else { return nil }
+        let plain = text.hasPrefix("bytes ") ? text.dropFirst(6) : text[...]
+        let parts = plain.prefix { $0 != "/" }.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, let first = UInt64(parts[0]), let last = UInt64(parts[1]) else {
+            var error = RegistryError(.rangeInvalid, "Content-Range must be <first>-<last>")
+            error.status = 400
+            throw error
+        }
+        guard first <= last else {
+            // An empty last chunk can't be expressed; old clients send N-N or N-(N-1) with no body.
+            if request.body.isEmpty { return first }
+            throw RegistryError(.rangeInvalid, "Content-Range begins behind its end")
+        }
+        let span = (last - first).addingReportingOverflow(1)
+        if let length = request.body.declaredLength, length > 0, span.overflow || length != span.partialValue {
+            throw RegistryError(.sizeInvalid, "Content-Range \(first)-\(last) and Content-Length \(length) disagree")
+        }
+        return first
+    }
+}

@@ -1,0 +1,134 @@
+public import HTTPServer
+public import Logging
+import NIOCore
+import NIOHTTP1
+public import RegistryCore
+import RegistryModel
+
+/// How the API appears to clients.
+public struct RegistryHTTPSettings: Sendable {
+    /// Path below which the API lies: `/`, or with a slash at both ends (`http.prefix`).
+    public var prefix = "/"
+    /// The URL by which clients reach the registry, without a slash at its end (`http.host`).
+    public var host: String?
+    /// Whether URLs in answers have no host (`http.relativeurls`).
+    public var relativeURLs = false
+    /// Headers added to every answer (`http.headers`).
+    public var headers: [(name: String, value: String)] = []
+    /// The most bytes of a blob; nil: no bound.
+    public var uploadLimit: UInt64?
+
+    /// The defaults.
+    public init() {}
+}
+
+/// Answers requests of the Registry HTTP API V2 and the OCI Distribution Spec.
+public struct RegistryResponder: HTTPResponder {
+    let registry: Registry
+    let settings: RegistryHTTPSettings
+    let locations: LocationBuilder
+    let logger: Logger
+    private let commonHeaders: HTTPHeaders
+
+    /// A responder for a registry.
+    public init(registry: Registry, settings: RegistryHTTPSettings, logger: Logger) {
+        self.registry = registry
+        self.settings = settings
+        self.logger = logger
+        locations = LocationBuilder(
+            fixedHost: settings.host, isRelative: settings.relativeURLs, prefix: settings.prefix)
+        commonHeaders = HTTPHeaders(
+            [("Docker-Distribution-API-Version", "registry/2.0")] + settings.headers.map { ($0.name, $0.value) })
+    }
+
+    /// Answers a request; whatever goes wrong becomes an answer too.
+    public func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let target = RequestTarget(request.target)
+        do {
+            return try await route(request, target)
+        } catch let error as RegistryError {
+            return response(for: error, request)
+        } catch {
+            return response(for: RegistryError(.unknown), request, cause: "\(error)")
+        }
+    }
+
+    private func route(_ request: HTTPRequest, _ target: RequestTarget) async throws -> HTTPResponse {
+        guard let path = target.path, let route = RegistryRoute(path: path, prefix: settings.prefix) else {
+            var error = RegistryError(.unsupported, "there is nothing at this path")
+            error.status = 404
+            throw error
+        }
+        guard route.methods.contains(request.method.rawValue) else { return otherMethod(request, route) }
+        let context = RequestContext(request: request, target: target, responder: self)
+        switch route {
+        case .alive:
+            return HTTPResponse(
+                status: .ok, headers: ["Cache-Control": "no-cache", "Content-Length": "0"], body: .empty)
+        case .base: return context.json(.ok, "{}")
+        case .catalog: return try await context.catalog()
+        case .tags(let name): return try await context.tags(of: name)
+        case .manifest(let name, let reference): return try await context.manifest(name, reference)
+        case .blob(let name, let digest): return try await context.blob(name, digest)
+        case .uploads(let name): return try await context.beginUpload(name)
+        case .upload(let name, let id): return try await context.upload(name, id)
+        }
+    }
+
+    private func otherMethod(_ request: HTTPRequest, _ route: RegistryRoute) -> HTTPResponse {
+        if request.method == .OPTIONS {
+            var headers = self.headers()
+            headers.add(name: "Allow", value: route.methods.joined(separator: ", "))
+            headers.add(name: "Content-Length", value: "0")
+            return HTTPResponse(status: .ok, headers: headers)
+        }
+        let error = RegistryError(.unsupported, "\(request.method.rawValue) is not possible here")
+        var response = response(for: error, request)
+        response.headers.add(name: "Allow", value: route.methods.joined(separator: ", "))
+        return response
+    }
+
+    /// Headers that every answer has; room for those that follow.
+    func headers() -> HTTPHeaders { commonHeaders }
+
+    private func response(for error: RegistryError, _ request: HTTPRequest, cause: String? = nil) -> HTTPResponse {
+        let status = HTTPResponseStatus(statusCode: error.status ?? error.code.httpStatus)
+        if status.code >= 500 {
+            logger.error(
+                "a request failed: \(cause ?? error.cause.map { "\($0)" } ?? error.message)",
+                metadata: [
+                    "http.request.method": "\(request.method.rawValue)",
+                    "http.request.uri": "\(request.target.prefix(512))",
+                    "http.response.status": "\(status.code)",
+                ])
+        }
+        var headers = self.headers()
+        headers.add(name: "Content-Type", value: "application/json")
+        if let retryAfter = error.retryAfter {
+            let seconds = max(1, retryAfter.components.seconds + (retryAfter.components.attoseconds > 0 ? 1 : 0))
+            headers.add(name: "Retry-After", value: String(seconds))
+        }
+        if let upload = error.upload {
+            let target = RequestTarget(request.target)
+            if let path = target.path, case .upload(let name, _)? = RegistryRoute(path: path, prefix: settings.prefix) {
+                headers.add(
+                    name: "Location",
+                    value: locations.url(
+                        "\(name)/blobs/uploads/\(upload.id)?_state=\(upload.token)", for: request, target))
+                headers.add(name: "Range", value: upload.range)
+                headers.add(name: "Docker-Upload-UUID", value: upload.id.description)
+            }
+        }
+        let body = ErrorEnvelope.json(error)
+        if request.method == .HEAD {
+            headers.add(name: "Content-Length", value: String(body.readableBytes))
+            return HTTPResponse(status: status, headers: headers)
+        }
+        return HTTPResponse(status: status, headers: headers, body: .bytes(body))
+    }
+}
+
+extension UploadProgress {
+    /// `Range` as clients parse it: inclusive, without unit, `0-0` also when there is nothing.
+    var range: String { "0-\(max(1, offset) - 1)" }
+}

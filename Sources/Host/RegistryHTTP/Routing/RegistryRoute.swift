@@ -1,0 +1,71 @@
+import RegistryModel
+import RegistryStorage
+
+/// What a path of the API names. Read from its end, because names of repositories contain slashes and may contain every
+/// keyword: `/v2/a/manifests/tags/list` lists the tags of `a/manifests`.
+enum RegistryRoute: Sendable, Hashable {
+    /// `/`: for load balancers.
+    case alive
+    /// `/v2/`.
+    case base
+    case catalog
+    case tags(name: String)
+    case manifest(name: String, reference: String)
+    case blob(name: String, digest: String)
+    case uploads(name: String)
+    case upload(name: String, id: String)
+
+    /// - Parameters:
+    ///   - path: decoded, without query.
+    ///   - prefix: `http.prefix`: `/`, or with a slash at both ends.
+    init?(path: String, prefix: String = "/") {
+        if path == "/" {
+            self = .alive
+            return
+        }
+        guard path.hasPrefix(prefix) else { return nil }
+        let rest = path.dropFirst(prefix.count)
+        if rest == "v2" || rest == "v2/" {
+            self = .base
+            return
+        }
+        guard rest.hasPrefix("v2/") else { return nil }
+        self.init(segments: rest.dropFirst(3).split(separator: "/", omittingEmptySubsequences: false))
+    }
+
+    private init?(segments: [Substring]) {
+        let count = segments.count
+        if count == 1, segments[0] == "_catalog" {
+            self = .catalog
+            return
+        }
+        func name(before end: Int) -> String { segments[..<end].joined(separator: "/") }
+        guard count >= 3 else { return nil }
+        let (last, second) = (segments[count - 1], segments[count - 2])
+        if second == "tags", last == "list" {
+            self = .tags(name: name(before: count - 2))
+        } else if second == "manifests", !last.isEmpty {
+            self = .manifest(name: name(before: count - 2), reference: String(last))
+        } else if second == "blobs", last == "uploads" {
+            self = .uploads(name: name(before: count - 2))
+        } else if second == "blobs", !last.isEmpty {
+            self = .blob(name: name(before: count - 2), digest: String(last))
+        } else if count >= 4, segments[count - 3] == "blobs", second == "uploads" {
+            let name = name(before: count - 3)
+            self = last.isEmpty ? .uploads(name: name) : .upload(name: name, id: String(last))
+        } else {
+            return nil
+        }
+    }
+
+    /// The methods that mean something here, as `Allow` lists them.
+    var methods: [String] {
+        switch self {
+        case .alive, .base, .catalog, .tags: ["GET", "HEAD"]
+        case .manifest: ["GET", "HEAD", "PUT", "DELETE"]
+        case .blob: ["GET", "HEAD", "DELETE"]
+        case .uploads: ["POST"]
+        case .upload: ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
+        }
+    }
+}

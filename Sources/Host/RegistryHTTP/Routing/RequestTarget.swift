@@ -1,0 +1,86 @@
+/// A request target in its parts: the path, decoded, and the query's parameters.
+struct RequestTarget: Sendable {
+    /// Percent-decoded; nil if it isn't UTF-8 then.
+    let path: String?
+    /// Whatever precedes the API's path in the undecoded path, kept for URLs that are sent back.
+    let rawPath: Substring
+    private let query: Substring
+
+    init(_ target: String) {
+        // The absolute form, as proxies send it: only the path counts.
+        var rest = target[...]
+        if !rest.hasPrefix("/"), let scheme = rest.firstRange(of: "://") {
+            rest = rest[scheme.upperBound...].drop { $0 != "/" }
+        }
+        let utf8 = rest.utf8
+        let end = utf8.firstIndex { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? rest.endIndex
+        rawPath = rest[..<end]
+        query =
+            end < rest.endIndex && rest[end] == "?" ? rest[utf8.index(after: end)...].prefix { $0 != "#" } : ""
+        path = Self.decoded(rawPath, plusIsSpace: false)
+    }
+
+    /// The first value of a parameter.
+    subscript(name: String) -> String? { values(of: name).first }
+
+    /// All values of a parameter.
+    func values(of name: String) -> [String] {
+        guard !query.isEmpty else { return [] }
+        return query.split(separator: "&").compactMap { pair in
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let key = parts.first.flatMap({ Self.decoded($0, plusIsSpace: true) }), key == name else {
+                return nil
+            }
+            return parts.count > 1 ? Self.decoded(parts[1], plusIsSpace: true) : ""
+        }
+    }
+
+    private static func decoded(_ text: Substring, plusIsSpace: Bool) -> String? {
+        let utf8 = text.utf8
+        guard utf8.contains(where: { $0 == UInt8(ascii: "%") || (plusIsSpace && $0 == UInt8(ascii: "+")) }) else {
+            return String(text)
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(utf8.count)
+        var rest = utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "+"), plusIsSpace {
+                bytes.append(UInt8(ascii: " "))
+            } else if byte == UInt8(ascii: "%") {
+                guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                    return nil
+                }
+                bytes.append(high << 4 | low)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    /// A value for a query: everything but unreserved characters encoded.
+    static func encoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF")
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+            }
+        }
+        return result
+    }
+}

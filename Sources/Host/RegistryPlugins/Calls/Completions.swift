@@ -1,0 +1,235 @@
+import Glibc
+import NIOCore
+import PluginABI
+import RegistryStorage
+
+// The completions that plugins call: C functions without context. Each finds the slot that `done_ctx` names, copies what
+// is borrowed, checks what can be checked without knowing the arguments, and wakes the caller.
+
+private func finish(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, number: UInt64 = 0,
+    _ success: (CallSlot, PluginIdentity) throws(StorageError) -> CallOutcome
+) {
+    // A context that was never given out can't be answered to anybody.
+    guard let (slot, generation) = CallSlots.shared.find(context) else { return }
+    slot.complete(generation: generation) {
+        guard let identity = slot.target?.identity else { return .void }
+        if let error { return .failure(StorageError(error, identity), number: number) }
+        do throws(StorageError) {
+            return try success(slot, identity)
+        } catch {
+            return .failure(error, number: number)
+        }
+    }
+}
+
+func doneVoid(_ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?) {
+    finish(context, error) { _, _ in .void }
+}
+
+func doneNumber(_ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ value: UInt64) {
+    finish(context, error, number: value) { _, _ in .number(value) }
+}
+
+func doneBuffer(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ owned: UnsafePointer<moor_buf>?
+) {
+    finish(context, error) { slot, identity throws(StorageError) in
+        guard let buffer = owned?.pointee else { throw identity.missingResult(slot.operation) }
+        guard buffer.ptr != nil || buffer.len == 0 else {
+            throw identity.violation(.lengthsInRange, "\(slot.operation) gave a buffer without bytes but with a length")
+        }
+        return .buffer(buffer)
+    }
+}
+
+func doneStat(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ stat: UnsafePointer<moor_stat>?
+) {
+    finish(context, error) { slot, identity throws(StorageError) in
+        guard let stat else { throw identity.missingResult(slot.operation) }
+        let path = slot.operation == .copy || slot.operation == .move ? slot.path2 : slot.path
+        let asked = String(decoding: UnsafeRawBufferPointer(start: path.ptr, count: path.len), as: UTF8.self)
+        return .stat(try StorageStat(stat, path: asked, slot.operation, identity))
+    }
+}
+
+func donePage(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ page: UnsafePointer<moor_page>?
+) {
+    finish(context, error) { slot, identity throws(StorageError) in
+        guard let page else { throw identity.missingResult(slot.operation) }
+        return .page(try StoragePage(page, slot, identity))
+    }
+}
+
+func doneReader(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ owned: UnsafePointer<moor_reader>?
+) {
+    finish(context, error) { slot, identity throws(StorageError) in
+        guard let owned else { throw identity.missingResult(slot.operation) }
+        try identity.checkSize(owned.pointee.struct_size, of: moor_reader.self, "moor_reader")
+        return .reader(owned.pointee, etag: try identity.text(owned.pointee.etag, "a reader's etag"))
+    }
+}
+
+func doneWriter(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ owned: UnsafePointer<moor_writer>?
+) {
+    finish(context, error) { slot, identity throws(StorageError) in
+        guard let owned else { throw identity.missingResult(slot.operation) }
+        try identity.checkSize(owned.pointee.struct_size, of: moor_writer.self, "moor_writer")
+        let token = owned.pointee.resume_token
+        guard token.len <= 1024, token.ptr != nil || token.len == 0 else {
+            let writer = owned.pointee
+            writer.close_writer?(writer.obj)
+            throw identity.violation(.lengthsInRange, "a writer's resume_token has \(token.len) bytes; at most 1024")
+        }
+        return .writer(owned.pointee, token: [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len)))
+    }
+}
+
+func doneItems(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?,
+    _ items: UnsafePointer<moor_item_result>?, _ count: Int
+) {
+    finish(context, error) { slot, identity throws(StorageError) in
+        guard count == slot.partCount, items != nil || count == 0 else {
+            throw identity.violation(
+                .lengthsInRange, "remove_batch gave \(count) results for \(slot.partCount) paths")
+        }
+        let results = UnsafeBufferPointer(start: items, count: count)
+        return .codes(results.map { $0.code == 0 ? nil : StorageError.Code(rawValue: $0.code) ?? .internal })
+    }
+}
+
+func doneInstance(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?,
+    _ instance: UnsafePointer<moor_instance>?
+) {
+    finish(context, error) { slot, identity throws(StorageError) in
+        guard let instance else { throw identity.missingResult(slot.operation) }
+        try identity.checkSize(instance.pointee.struct_size, of: moor_instance.self, "moor_instance")
+        return .instance(instance.pointee)
+    }
+}
+
+extension PluginIdentity {
+    func missingResult(_ operation: CallOperation) -> StorageError {
+        violation(.resultPresent, "\(operation) completed with neither an error nor a result")
+    }
+
+    func checkSize<Table>(_ size: UInt32, of table: Table.Type, _ name: String) throws(StorageError) {
+        guard Int(size) >= MemoryLayout<Table>.size else {
+            throw violation(
+                .tableSize, "\(name) has struct_size \(size); revision 1 has \(MemoryLayout<Table>.size)")
+        }
+    }
+
+    /// A borrowed text as a string of its own.
+    func text(_ value: moor_str, _ what: String) throws(StorageError) -> String {
+        guard let pointer = value.ptr, value.len > 0 else {
+            if value.len == 0 { return "" }
+            throw violation(.lengthsInRange, "\(what) has a length but no bytes")
+        }
+        guard value.len <= 65_536 else {
+            throw violation(.lengthsInRange, "\(what) has \(value.len) bytes")
+        }
+        let bytes = UnsafeRawBufferPointer(start: pointer, count: value.len)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw violation(.textIsUTF8, "\(what) is not UTF-8")
+        }
+        return text
+    }
+}
+
+extension StorageStat {
+    fileprivate init(
+        _ stat: UnsafePointer<moor_stat>, path: String?, _ operation: CallOperation, _ identity: PluginIdentity
+    ) throws(StorageError) {
+        try identity.checkSize(stat.pointee.struct_size, of: moor_stat.self, "moor_stat")
+        guard let kind = Kind(rawValue: stat.pointee.kind) else {
+            throw identity.violation(.lengthsInRange, "\(operation) gave an entry of kind \(stat.pointee.kind)")
+        }
+        let name: String
+        if let path { name = path } else { name = try identity.text(stat.pointee.path, "the path of an entry") }
+        self.init(
+            path: name, kind: kind, size: stat.pointee.size, modified: stat.pointee.mtime_ns,
+            etag: try identity.text(stat.pointee.etag, "an etag"),
+            checksum: try identity.text(stat.pointee.checksum, "a checksum"))
+    }
+}
+
+extension StoragePage {
+    fileprivate init(
+        _ page: UnsafePointer<moor_page>, _ slot: CallSlot, _ identity: PluginIdentity
+    ) throws(StorageError) {
+        try identity.checkSize(page.pointee.struct_size, of: moor_page.self, "moor_page")
+        let count = page.pointee.nentries
+        guard count <= Int(slot.flags) else {
+            throw identity.violation(
+                .lengthsInRange, "\(slot.operation) gave \(count) entries; \(slot.flags) were asked for")
+        }
+        var entries: [StorageStat] = []
+        entries.reserveCapacity(count)
+        for index in 0..<count {
+            guard let entry = page.pointee.entries.flatMap({ $0[index] }) else {
+                throw identity.violation(.resultPresent, "\(slot.operation) gave a page with missing entries")
+            }
+            entries.append(try StorageStat(entry, path: nil, slot.operation, identity))
+        }
+        let token = page.pointee.next_token
+        let isLast = page.pointee.flags & 1 != 0
+        guard token.len <= 8192, token.ptr != nil || token.len == 0, isLast || token.len > 0 else {
+            throw identity.violation(.lengthsInRange, "\(slot.operation) gave a token of \(token.len) bytes")
+        }
+        let next = isLast ? nil : [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len))
+        self.init(entries: entries, next: next)
+    }
+}
+
+extension StorageError {
+    /// A plugin's error, copied; what is wrong with it is noted and repaired.
+    init(_ error: UnsafePointer<moor_error>, _ identity: PluginIdentity) {
+        guard Int(error.pointee.struct_size) >= MemoryLayout<moor_error>.size else {
+            self = identity.violation(.tableSize, "moor_error has struct_size \(error.pointee.struct_size)")
+            return
+        }
+        let value = error.pointee
+        let code = Code(rawValue: value.code)
+        if code == nil {
+            identity.violations.record(.codeKnown, plugin: identity.name, "an error has code \(value.code)")
+        }
+        self.init(code ?? .internal, Self.message(value.message, identity), driver: identity.name)
+        isRetryable = value.flags & 1 != 0
+        hadNoEffect = value.flags & 2 != 0
+        systemError = value.os_errno
+        if value.retry_after_ms >= 0 { retryAfter = .milliseconds(min(value.retry_after_ms, 86_400_000)) }
+        vendorCode = value.vendor_code.len <= 256 ? Self.repaired(value.vendor_code) : ""
+        durableOffset = Self.durableOffset(value.details_json)
+    }
+
+    private static func message(_ text: moor_str, _ identity: PluginIdentity) -> String {
+        guard let pointer = text.ptr, text.len > 0 else { return "no message" }
+        let bytes = UnsafeRawBufferPointer(start: pointer, count: min(text.len, 1024))
+        if String(validating: bytes, as: UTF8.self) == nil, text.len <= 1024 {
+            identity.violations.record(.textIsUTF8, plugin: identity.name, "an error's message is not UTF-8")
+        }
+        let line = String(decoding: bytes, as: UTF8.self)
+        return line.contains(where: \.isNewline) ? String(line.map { $0.isNewline ? " " : $0 }) : line
+    }
+
+    private static func repaired(_ text: moor_str) -> String {
+        guard let pointer = text.ptr, text.len > 0 else { return "" }
+        return String(decoding: UnsafeRawBufferPointer(start: pointer, count: text.len), as: UTF8.self)
+    }
+
+    /// The number in `{"durable_offset":N}`.
+    private static func durableOffset(_ details: moor_bytes) -> UInt64? {
+        guard let pointer = details.ptr, (1...4096).contains(details.len) else { return nil }
+        let text = String(decoding: UnsafeRawBufferPointer(start: pointer, count: details.len), as: UTF8.self)
+        guard let key = text.firstRange(of: "\"durable_offset\"") else { return nil }
+        let digits = text[key.upperBound...].drop { $0 == ":" || $0.isWhitespace }.prefix { $0.isASCII && $0.isNumber }
+        return UInt64(digits)
+    }
+}

@@ -1,0 +1,112 @@
+import Glibc
+import RegistryStorage
+import Synchronization
+
+/// How an object wants to be called (`exec_flags`, `blocking_ops`, `max_concurrency`), and how long calls may take.
+final class ExecutionPolicy: Sendable {
+    /// Nanoseconds that an ordinary call, and one that moves a whole object, may take.
+    struct Timeouts: Sendable {
+        var call: UInt64 = 60_000_000_000
+        var transfer: UInt64 = 600_000_000_000
+    }
+
+    let blocks: Bool
+    let blockingOperations: UInt64
+    let isInline: Bool
+    let pool: WorkerPool?
+    let gate: ConcurrencyGate?
+    let timeouts: Timeouts
+
+    /// - Parameters:
+    ///   - flags: `MOOR_EXEC_*`.
+    ///   - blockingOperations: bit n: operation n blocks although the flags don't say so.
+    ///   - maximumConcurrency: the most calls outstanding at once; 0: no limit.
+    init(name: String, flags: UInt32, blockingOperations: UInt64, maximumConcurrency: UInt32, timeouts: Timeouts) {
+        blocks = flags & 1 != 0
+        isInline = flags & 4 != 0 && flags & 1 == 0
+        self.blockingOperations = blockingOperations
+        self.timeouts = timeouts
+        let isSerial = flags & 2 != 0
+        if blocks || blockingOperations != 0 {
+            let threads = maximumConcurrency == 0 ? 64 : min(1024, Int(maximumConcurrency))
+            let pool = WorkerPool(name: name, maximumThreads: threads)
+            HostClock.shared.watch(pool)
+            self.pool = pool
+        } else {
+            pool = nil
+        }
+        if isSerial {
+            gate = ConcurrencyGate(limit: 1)
+        } else if maximumConcurrency != 0, pool == nil {
+            gate = ConcurrencyGate(limit: Int(maximumConcurrency))
+        } else {
+            gate = nil
+        }
+    }
+
+    deinit { pool?.stop() }
+
+    /// Whether a call of this operation must be made on another thread than the current one.
+    func needsWorker(_ operation: CallOperation) -> Bool {
+        guard let pool else { return false }
+        let blocks =
+            self.blocks || (operation.rawValue < 13 && blockingOperations >> UInt64(operation.rawValue) & 1 != 0)
+        return blocks && !pool.isCurrent
+    }
+
+    func deadline(for operation: CallOperation) -> UInt64 {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now)
+        let start = UInt64(now.tv_sec) &* 1_000_000_000 &+ UInt64(now.tv_nsec)
+        switch operation {
+        case .write, .commit, .sync, .move, .copy, .remove, .removeBatch, .checksum, .worker, .create, .start, .stop:
+            return start &+ timeouts.transfer
+        default: return start &+ timeouts.call
+        }
+    }
+}
+
+/// Lets so many callers in at once, the others in the order they came.
+final class ConcurrencyGate: Sendable {
+    private struct State {
+        var free: Int
+        var waiters: [UnsafeContinuation<Void, Never>] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(limit: Int) {
+        state = Mutex(State(free: limit))
+    }
+
+    func enter() async {
+        let entered = state.withLock { state in
+            guard state.free > 0 else { return false }
+            state.free -= 1
+            return true
+        }
+        if entered { return }
+        await withUnsafeContinuation { continuation in
+            let entered = state.withLock { state in
+                if state.free > 0 {
+                    state.free -= 1
+                    return true
+                }
+                state.waiters.append(continuation)
+                return false
+            }
+            if entered { continuation.resume() }
+        }
+    }
+
+    func leave() {
+        let next: UnsafeContinuation<Void, Never>? = state.withLock { state in
+            if state.waiters.isEmpty {
+                state.free += 1
+                return nil
+            }
+            return state.waiters.removeFirst()
+        }
+        next?.resume()
+    }
+}

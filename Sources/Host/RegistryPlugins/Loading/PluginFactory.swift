@@ -1,0 +1,77 @@
+import NIOCore
+import PluginABI
+import RegistryStorage
+
+/// The factory of a plugin: makes instances of its components.
+final class PluginFactory: CallTarget, @unchecked Sendable {
+    // @unchecked: the table never changes; its functions are callable from any thread by contract.
+
+    let plugin: LoadedPlugin
+    let policy: ExecutionPolicy
+    private let table: moor_factory
+    private let timeouts: ExecutionPolicy.Timeouts
+
+    init(_ plugin: LoadedPlugin, timeouts: ExecutionPolicy.Timeouts) throws(PluginError) {
+        self.plugin = plugin
+        self.timeouts = timeouts
+        table = try plugin.factory()
+        guard table.create != nil else {
+            throw PluginError(.tableSize, plugin: plugin.info.name, "its factory has no create")
+        }
+        policy = ExecutionPolicy(
+            name: plugin.info.name, flags: table.exec_flags, blockingOperations: 0, maximumConcurrency: 0,
+            timeouts: timeouts)
+    }
+
+    var identity: PluginIdentity { plugin.identity }
+
+    func perform(_ slot: CallSlot) {
+        let call = UnsafePointer(slot.memory)
+        switch slot.operation {
+        case .schema: table.config_schema?(table.obj, call, slot.path, doneBuffer)
+        case .validate: table.validate?(table.obj, call, slot.path, slot.bytes, doneBuffer)
+        default: table.create?(table.obj, call, slot.path, slot.path2, slot.bytes, doneInstance)
+        }
+    }
+
+    /// The JSON Schema of a component's options; nil if the plugin publishes none.
+    func schema(of component: String) async throws(StorageError) -> [UInt8]? {
+        guard table.config_schema != nil else { return nil }
+        return try await buffer(.schema, component, options: "")
+    }
+
+    /// What the plugin itself has to say of options, as JSON; nil if it doesn't look.
+    func validate(_ component: String, options: String) async throws(StorageError) -> [UInt8]? {
+        guard table.validate != nil else { return nil }
+        return try await buffer(.validate, component, options: options)
+    }
+
+    private func buffer(
+        _ operation: CallOperation, _ component: String, options: String
+    ) async throws(StorageError) -> [UInt8] {
+        let slot = try CallSlots.shared.acquire()
+        slot.path = slot.store(component)
+        slot.bytes = slot.store([UInt8](options.utf8))
+        guard case .buffer(let buffer) = try await run(slot, operation) else {
+            throw identity.missingResult(operation)
+        }
+        defer { buffer.release?(buffer.release_ctx) }
+        guard buffer.len <= 1 << 20 else {
+            throw identity.violation(.lengthsInRange, "\(operation) gave \(buffer.len) bytes")
+        }
+        return [UInt8](UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.len))
+    }
+
+    /// Makes an instance.
+    func create(_ component: String, options: String) async throws(StorageError) -> PluginInstance {
+        let slot = try CallSlots.shared.acquire()
+        slot.path = slot.store(component)
+        slot.path2 = slot.store(component)
+        slot.bytes = slot.store([UInt8](options.utf8))
+        guard case .instance(let table) = try await run(slot, .create) else { throw identity.missingResult(.create) }
+        guard table.get_interface != nil, table.destroy != nil else {
+            throw identity.violation(.tableSize, "moor_instance has no get_interface or no destroy")
+        }
+        return PluginInstance(table, plugin: plugin, component: component, timeouts: timeouts)
+    }
+}

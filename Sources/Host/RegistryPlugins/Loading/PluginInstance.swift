@@ -1,0 +1,111 @@
+import PluginABI
+import RegistryStorage
+import Synchronization
+
+/// A configured instance of a component; destroyed with the last reference, when nothing of it is in use any more.
+final class PluginInstance: CallTarget, @unchecked Sendable {
+    // @unchecked: the table never changes; `isStopped` is atomic.
+
+    let plugin: LoadedPlugin
+    let component: String
+    let policy: ExecutionPolicy
+    let timeouts: ExecutionPolicy.Timeouts
+    let table: moor_instance
+    private let isStopped = Atomic<Bool>(false)
+
+    init(
+        _ table: moor_instance, plugin: LoadedPlugin, component: String, timeouts: ExecutionPolicy.Timeouts
+    ) {
+        self.table = table
+        self.plugin = plugin
+        self.component = component
+        self.timeouts = timeouts
+        policy = ExecutionPolicy(
+            name: component, flags: table.exec_flags, blockingOperations: 0, maximumConcurrency: 1, timeouts: timeouts)
+    }
+
+    deinit { table.destroy?(table.obj) }
+
+    var identity: PluginIdentity { plugin.identity }
+
+    func perform(_ slot: CallSlot) {
+        let call = UnsafePointer(slot.memory)
+        switch slot.operation {
+        case .start: table.start?(table.obj, call, doneVoid)
+        case .drain: table.drain?(table.obj, call, doneVoid)
+        case .stop: table.stop?(table.obj, call, doneVoid)
+        default: table.health?(table.obj, call, doneBuffer)
+        }
+    }
+
+    func start() async throws(StorageError) {
+        guard table.start != nil else { return }
+        _ = try await run(try CallSlots.shared.acquire(), .start)
+    }
+
+    /// Lets running work end and stops the instance; once.
+    func stop() async throws(StorageError) {
+        guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        if table.drain != nil { _ = try await run(try CallSlots.shared.acquire(), .drain) }
+        if table.stop != nil { _ = try await run(try CallSlots.shared.acquire(), .stop) }
+    }
+
+    /// The table of a role.
+    func interface<Table>(_ blank: Table, _ id: String) throws(PluginError) -> Table {
+        let table = self.table
+        return try InterfaceTable.fill(blank, id, plugin: identity.name) { id, out in
+            table.get_interface?(table.obj, id, out)
+        }
+    }
+
+    /// The instance as a storage driver.
+    func storage() throws(PluginError) -> PluginStorageDriver {
+        let storage = try interface(moor_storage(), "moor.storage/1")
+        let required: UInt64 = 1 << 9 - 1
+        guard storage.offeredOperations & required == required else {
+            let missing = (0..<9).filter { storage.offeredOperations >> UInt64($0) & 1 == 0 }
+                .compactMap { CallOperation(rawValue: UInt8($0)) }.map { "\($0)" }
+            throw PluginError(
+                .tableSize, plugin: identity.name,
+                "its moor.storage/1 table lacks \(missing.joined(separator: ", "))")
+        }
+        return PluginStorageDriver(
+            name: component, table: storage, identity: identity,
+            policy: policy(for: storage, extraFlags: 0), owner: self)
+    }
+
+    /// The instance as a middleware around a driver.
+    func wrap(_ inner: any StorageDriver) throws(PluginError) -> PluginStorageDriver {
+        let middleware = try interface(moor_middleware(), "moor.storage-middleware/1")
+        guard let wrap = middleware.wrap else {
+            throw PluginError(.tableSize, plugin: identity.name, "its moor.storage-middleware/1 table lacks wrap")
+        }
+        let exported = ExportedStorage(inner)
+        let out = try InterfaceTable.fill(moor_storage(), "a wrapped storage", plugin: identity.name) { _, place in
+            wrap(middleware.obj, exported.table, place.assumingMemoryBound(to: moor_storage.self))
+        }
+        let isTransparent = middleware.flags & 1 != 0
+        return PluginStorageDriver(
+            name: inner.name, table: out, identity: identity,
+            policy: policy(for: out, extraFlags: exported.table.pointee.exec_flags & 1),
+            owner: WrappedOwner(instance: self, inner: exported),
+            bypass: isTransparent ? inner as? PluginStorageDriver : nil)
+    }
+
+    private func policy(for storage: moor_storage, extraFlags: UInt32) -> ExecutionPolicy {
+        ExecutionPolicy(
+            name: component, flags: storage.exec_flags | extraFlags, blockingOperations: storage.blocking_ops,
+            maximumConcurrency: table.max_concurrency, timeouts: timeouts)
+    }
+}
+
+/// What a wrapped driver keeps alive; the inner table goes last.
+private final class WrappedOwner {
+    private let instance: PluginInstance
+    private let inner: ExportedStorage
+
+    init(instance: PluginInstance, inner: ExportedStorage) {
+        self.instance = instance
+        self.inner = inner
+    }
+}

@@ -1,0 +1,301 @@
+import Glibc
+public import Logging
+public import RegistryStorage
+public import RegistryTelemetry
+import Synchronization
+
+/// Where plugins are looked for.
+public struct PluginSearch: Sendable {
+    /// A single file, loaded whatever it is called.
+    public struct File: Sendable {
+        /// The path.
+        public var path: String
+        /// The SHA-256 that the file must have, in hexadecimal; nil: any.
+        public var sha256: String?
+
+        /// A file.
+        public init(path: String, sha256: String? = nil) {
+            self.path = path
+            self.sha256 = sha256
+        }
+    }
+
+    /// Directories whose `*.so` files are plugins; those that don't exist are passed over.
+    public var directories: [String]
+    /// Single files; each must load.
+    public var files: [File]
+
+    /// Where to look.
+    public init(directories: [String], files: [File] = []) {
+        self.directories = directories
+        self.files = files
+    }
+}
+
+/// How long calls into plugins may take.
+public struct PluginTimeouts: Sendable {
+    /// An ordinary operation.
+    public var operation: Duration = .seconds(60)
+    /// An operation that moves a whole object, such as a commit.
+    public var transfer: Duration = .seconds(600)
+    /// How long after its deadline an operation is given up, when cancelling it had no effect.
+    public var grace: Duration = .seconds(10)
+
+    /// The defaults.
+    public init() {}
+}
+
+/// Something that a configuration names: a component and its options.
+public struct ComponentConfiguration: Sendable {
+    /// The component's name.
+    public var name: String
+    /// Its options, a JSON object.
+    public var options: String
+
+    /// A component with options.
+    public init(name: String, options: String) {
+        self.name = name
+        self.options = options
+    }
+}
+
+/// What is known of a loaded plugin.
+public struct PluginSummary: Sendable {
+    /// The file.
+    public var path: String
+    /// What it says of itself.
+    public var info: PluginInfo
+    /// The ABI revision it was built with, major in the upper 16 bits.
+    public var abiRevision: UInt32
+}
+
+/// Loads plugins and makes instances of what they offer. One for the process.
+public final class PluginHost: Sendable {
+    /// What plugins have done against the contract.
+    public let violations: ViolationLog
+    private let search: PluginSearch
+    private let services: HostServices
+    private let logger: Logger
+    private let timeouts: ExecutionPolicy.Timeouts
+    private let state = Mutex(State())
+
+    private struct State {
+        var loaded: [String: LoadedPlugin] = [:]
+        var failed: [String: PluginError] = [:]
+        var instances: [PluginInstance] = []
+    }
+
+    /// - Parameters:
+    ///   - product: the name that plugins are told, such as `mooring`.
+    ///   - version: the host's version.
+    ///   - search: where plugins are looked for.
+    ///   - timeouts: how long calls may take.
+    ///   - logger: for the host's and the plugins' lines.
+    ///   - metrics: where plugins' metrics go.
+    public init(
+        product: String, version: String, search: PluginSearch, timeouts: PluginTimeouts = PluginTimeouts(),
+        logger: Logger, metrics: MetricsStore
+    ) {
+        self.search = search
+        self.logger = logger
+        violations = ViolationLog(logger: logger)
+        services = HostServices(product: product, version: version, logger: logger, metrics: metrics)
+        self.timeouts = ExecutionPolicy.Timeouts(
+            call: timeouts.operation.nanosecondCount, transfer: timeouts.transfer.nanosecondCount)
+        HostClock.shared.grace.store(timeouts.grace.nanosecondCount, ordering: .relaxed)
+    }
+
+    /// Opens a storage driver and wraps it: the first middleware is the innermost, as in Distribution.
+    /// - Throws: `PluginError`.
+    public func openStorage(
+        _ component: ComponentConfiguration, middleware: [ComponentConfiguration] = []
+    ) async throws -> any StorageDriver {
+        var driver = try await start(component, "moor.storage/1", "storage").storage()
+        for layer in middleware {
+            driver = try await start(layer, "moor.storage-middleware/1", "middleware.storage").wrap(driver)
+        }
+        return driver
+    }
+
+    /// Looks whether options fit a component, without making an instance.
+    public func checkOptions(_ component: ComponentConfiguration, interface: String, section: String) async throws {
+        let factory = try PluginFactory(try find(component.name, interface, section), timeouts: timeouts)
+        try await check(component, factory)
+    }
+
+    /// Stops all instances, the latest first.
+    public func shutdown() async {
+        let instances = state.withLock { state in
+            defer { state.instances = [] }
+            return state.instances
+        }
+        for instance in instances.reversed() {
+            do {
+                try await instance.stop()
+            } catch {
+                logger.warning("a plugin's instance did not stop: \(error)")
+            }
+        }
+    }
+
+    /// Loads every plugin that can be found.
+    /// - Returns: the plugins, and what is wrong with the files that can't be used.
+    public func loadAll() -> (plugins: [PluginSummary], errors: [PluginError]) {
+        var errors: [PluginError] = []
+        for candidate in candidates() {
+            do {
+                _ = try load(candidate)
+            } catch {
+                errors.append(error)
+            }
+        }
+        let loaded = state.withLock { $0.loaded.values.sorted { $0.path < $1.path } }
+        return (
+            loaded.map { PluginSummary(path: $0.path, info: $0.info, abiRevision: $0.abiRevision) }, errors
+        )
+    }
+
+    /// Loads one file and tells what it is.
+    public func inspect(_ path: String, sha256: String? = nil) throws -> PluginSummary {
+        let plugin = try load(PluginSearch.File(path: path, sha256: sha256))
+        return PluginSummary(path: plugin.path, info: plugin.info, abiRevision: plugin.abiRevision)
+    }
+
+    /// The schema of a component's options, JSON text; nil if its plugin publishes none.
+    public func schema(of component: String, interface: String) async throws -> String? {
+        let factory = try PluginFactory(try find(component, interface, "component"), timeouts: timeouts)
+        return try await factory.schema(of: component).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    // MARK: Instances
+
+    private func start(
+        _ component: ComponentConfiguration, _ interface: String, _ section: String
+    ) async throws -> PluginInstance {
+        let plugin = try find(component.name, interface, section)
+        let factory = try PluginFactory(plugin, timeouts: timeouts)
+        try await check(component, factory)
+        do {
+            let instance = try await factory.create(component.name, options: component.options)
+            try await instance.start()
+            state.withLock { $0.instances.append(instance) }
+            return instance
+        } catch {
+            throw PluginError(
+                error.code == .config ? .options : .instanceStarts, plugin: plugin.info.name,
+                "\(section).\(component.name) can't be started: \(error.message)")
+        }
+    }
+
+    private func check(_ component: ComponentConfiguration, _ factory: PluginFactory) async throws {
+        let name = factory.plugin.info.name
+        do {
+            if let schema = try await factory.schema(of: component.name) {
+                try OptionSchema(json: schema, plugin: name).check(component.options)
+            }
+            if let report = try await factory.validate(component.name, options: component.options) {
+                try ValidationReport(json: report, plugin: name).check(logger: logger)
+            }
+        } catch let error as StorageError {
+            throw PluginError(.options, plugin: name, "its options can't be checked: \(error.message)")
+        }
+    }
+
+    // MARK: Files
+
+    /// The plugin that offers a component; loads what is needed to find it.
+    private func find(_ component: String, _ interface: String, _ section: String) throws(PluginError) -> LoadedPlugin {
+        for file in search.files { _ = try load(file) }
+        if let plugin = loaded(component, interface) { return plugin }
+        // A file that is named after the component is tried first, so that the others needn't be loaded at all.
+        let files = directoryFiles()
+        let likely = files.filter { $0.path.lowercased().contains(component.lowercased()) }
+        var errors: [PluginError] = []
+        for file in likely + files {
+            do {
+                let plugin = try load(file)
+                if plugin.offers(component, interface) { return plugin }
+            } catch {
+                if !errors.contains(where: { $0.plugin == error.plugin }) { errors.append(error) }
+            }
+        }
+        throw notFound(component, interface, section, errors)
+    }
+
+    private func loaded(_ component: String, _ interface: String) -> LoadedPlugin? {
+        state.withLock { state in
+            state.loaded.values.sorted { $0.path < $1.path }.first { $0.offers(component, interface) }
+        }
+    }
+
+    private func notFound(
+        _ component: String, _ interface: String, _ section: String, _ errors: [PluginError]
+    ) -> PluginError {
+        let known = state.withLock { state in
+            state.loaded.values.flatMap(\.info.components).filter { $0.interface == interface }.map(\.name).sorted()
+        }
+        var message = "\(section).\(component) names a component that no plugin offers"
+        if let nearest = NearestName.of(component, in: known) { message += "; did you mean \"\(nearest)\"?" }
+        message += known.isEmpty ? "; none of its kind was found" : "; there are: \(known.joined(separator: ", "))"
+        message += "; looked in \(search.directories.joined(separator: ", "))"
+        for error in errors { message += "; passed over \(error)" }
+        return PluginError(.componentExists, plugin: component, message)
+    }
+
+    private func candidates() -> [PluginSearch.File] { search.files + directoryFiles() }
+
+    private func directoryFiles() -> [PluginSearch.File] {
+        search.directories.flatMap { directory in
+            Self.names(in: directory).filter { $0.hasSuffix(".so") }.sorted()
+                .map { PluginSearch.File(path: "\(directory)/\($0)") }
+        }
+    }
+
+    private static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            names.append(name)
+        }
+        return names
+    }
+
+    private func load(_ file: PluginSearch.File) throws(PluginError) -> LoadedPlugin {
+        if let known = state.withLock({ $0.loaded[file.path] }) { return known }
+        if let error = state.withLock({ $0.failed[file.path] }) { throw error }
+        do {
+            let checked = try PluginFile(path: file.path, sha256: file.sha256)
+            if let known = state.withLock({ $0.loaded[checked.path] }) { return known }
+            let plugin = try LoadedPlugin(checked, host: UnsafePointer(services.host), violations: violations)
+            state.withLock {
+                $0.loaded[file.path] = plugin
+                $0.loaded[checked.path] = plugin
+            }
+            logger.debug("plugin loaded", metadata: ["plugin": "\(plugin.info.name)", "file": "\(checked.path)"])
+            return plugin
+        } catch {
+            state.withLock { $0.failed[file.path] = error }
+            logger.error("plugin not loaded: \(error)")
+            throw error
+        }
+    }
+}
+
+extension LoadedPlugin {
+    func offers(_ component: String, _ interface: String) -> Bool {
+        info.components.contains { $0.name == component && $0.interface == interface }
+    }
+}
+
+extension Duration {
+    /// The duration in nanoseconds, at least 0, cut at the largest number.
+    var nanosecondCount: UInt64 {
+        let seconds = UInt64(max(0, components.seconds)).multipliedReportingOverflow(by: 1_000_000_000)
+        let sum = seconds.partialValue.addingReportingOverflow(UInt64(max(0, components.attoseconds / 1_000_000_000)))
+        return seconds.overflow || sum.overflow ? .max / 4 : min(sum.partialValue, .max / 4)
+    }
+}

@@ -1,0 +1,163 @@
+import NIOCore
+import PluginABI
+import RegistryStorage
+
+/// A storage driver as the C table that a middleware gets as its inner driver.
+///
+/// The driver of a plugin is passed as its own table: no cost, and the middleware's results are checked outside anyway. Any
+/// other driver is called in a task per operation.
+final class ExportedStorage: @unchecked Sendable {
+    // @unchecked: the table is written once; drivers are safe to call from any thread.
+
+    let table: UnsafeMutablePointer<moor_storage>
+    private let driver: any StorageDriver
+    private var box: Unmanaged<ExportedDriver>?
+
+    init(_ driver: any StorageDriver) {
+        self.driver = driver
+        table = .allocate(capacity: 1)
+        if let plugin = driver as? PluginStorageDriver, plugin.bypass == nil {
+            var copy = plugin.table
+            if plugin.policy.blocks { copy.exec_flags = copy.exec_flags & ~4 | 1 }
+            table.initialize(to: copy)
+            return
+        }
+        let box = Unmanaged.passRetained(ExportedDriver(driver))
+        self.box = box
+        table.initialize(to: ExportedDriver.table(box.toOpaque(), driver.capabilities))
+    }
+
+    deinit {
+        box?.release()
+        table.deallocate()
+    }
+}
+
+/// What `obj` of an exported table stands for.
+final class ExportedDriver: Sendable {
+    let driver: any StorageDriver
+
+    init(_ driver: any StorageDriver) { self.driver = driver }
+
+    static func table(_ obj: UnsafeMutableRawPointer, _ capabilities: StorageCapabilities) -> moor_storage {
+        var table = moor_storage()
+        table.struct_size = UInt32(MemoryLayout<moor_storage>.size)
+        // Descriptors are handed on by readers' files only inside the host.
+        table.caps = capabilities.subtracting([.descriptorRead, .descriptorWrite]).rawValue
+        table.obj = obj
+        table.get_content = exportedGetContent
+        table.put_content = exportedPutContent
+        table.open_reader = exportedOpenReader
+        table.open_writer = exportedOpenWriter
+        table.stat_path = exportedStat
+        table.list_page = exportedList
+        table.move_path = exportedMove
+        table.remove_path = exportedRemove
+        table.redirect_url = exportedRedirect
+        if capabilities.contains(.walk) { table.walk_page = exportedWalk }
+        if capabilities.contains(.copy) { table.copy_path = exportedCopy }
+        if capabilities.contains(.batchRemove) { table.remove_batch = exportedRemoveBatch }
+        if capabilities.contains(.checksum) { table.checksum_path = exportedChecksum }
+        return table
+    }
+}
+
+/// A call into the host: its arguments live until the completion, which takes this context.
+struct ExportedCall: @unchecked Sendable {
+    // @unchecked: the pointers are used by the one task that completes the call.
+    let driver: any StorageDriver
+    let done: UnsafeMutableRawPointer?
+    private let token: UnsafePointer<moor_cancel>
+
+    init?(_ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>) {
+        guard let obj else { return nil }
+        driver = Unmanaged<ExportedDriver>.fromOpaque(obj).takeUnretainedValue().driver
+        done = call.pointee.done_ctx
+        token = call.pointee.cancel
+    }
+
+    init(_ driver: any StorageDriver, _ call: UnsafePointer<moor_call>) {
+        self.driver = driver
+        done = call.pointee.done_ctx
+        token = call.pointee.cancel
+    }
+
+    /// Runs the operation in a task; `complete` is called once with its result.
+    func start<Value>(
+        _ body: @escaping @Sendable () async throws -> Value,
+        _ complete: @escaping @Sendable (Result<Value, StorageError>) -> Void
+    ) {
+        let token = self
+        Task {
+            let result: Result<Value, StorageError>
+            if token.isCancelled {
+                result = .failure(StorageError(.cancelled, "the call was cancelled", driver: driver.name))
+            } else {
+                do {
+                    result = .success(try await body())
+                } catch let error as StorageError {
+                    result = .failure(error)
+                } catch {
+                    result = .failure(StorageError(.internal, "\(error)", driver: driver.name))
+                }
+            }
+            complete(result)
+        }
+    }
+
+    private var isCancelled: Bool { token.pointee.is_cancelled(token.pointee.obj) != 0 }
+}
+
+extension StorageError {
+    /// Passes the error to a completion; everything is borrowed by it.
+    func withTable(_ body: (UnsafePointer<moor_error>) -> Void) {
+        var (message, vendor) = (message, vendorCode)
+        var details = durableOffset.map { "{\"durable_offset\":\($0)}" } ?? ""
+        message.withUTF8 { message in
+            vendor.withUTF8 { vendor in
+                details.withUTF8 { details in
+                    var error = moor_error()
+                    error.struct_size = UInt32(MemoryLayout<moor_error>.size)
+                    error.code = code.rawValue
+                    error.flags = (isRetryable ? 1 : 0) | (hadNoEffect ? 2 : 0)
+                    error.os_errno = systemError
+                    error.retry_after_ms = retryAfter.map { $0.components.seconds &* 1000 } ?? -1
+                    error.message = moor_str(message)
+                    error.vendor_code = moor_str(vendor)
+                    error.details_json = moor_bytes(ptr: details.baseAddress, len: details.count)
+                    withUnsafePointer(to: &error, body)
+                }
+            }
+        }
+    }
+}
+
+extension moor_str {
+    /// Borrows text; valid as long as the buffer is.
+    init(_ utf8: UnsafeBufferPointer<UInt8>) {
+        let pointer = UnsafeRawPointer(utf8.baseAddress)?.assumingMemoryBound(to: CChar.self)
+        self.init(ptr: pointer, len: utf8.count)
+    }
+
+    /// The text, repaired where it isn't UTF-8: a path that was repaired is refused as one.
+    var string: String {
+        String(decoding: UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : len), as: UTF8.self)
+    }
+}
+
+extension moor_bytes {
+    var array: [UInt8] { [UInt8](UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : len)) }
+}
+
+extension StorageCondition {
+    init?(_ condition: UnsafePointer<moor_precond>?) {
+        guard let condition else { return nil }
+        if condition.pointee.flags & 1 != 0 {
+            self = .ifAbsent
+        } else if condition.pointee.flags & 2 != 0 {
+            self = .ifMatch(condition.pointee.etag.string)
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import PluginABI
+import RegistryStorage
+
+extension PluginStorageDriver {
+    /// Makes the C call that a slot describes. What the table lacks is refused for the whole stack, never bypassed, unless
+    /// a middleware says that bypassing it is harmless.
+    func perform(_ slot: CallSlot) {
+        guard own >> UInt64(slot.operation.rawValue) & 1 != 0 else {
+            if let bypass, bypass.offers(slot.operation) { return bypass.perform(slot) }
+            let error = StorageError(
+                .unsupported, "\(slot.operation) is not implemented, so it is refused", driver: name)
+            return slot.complete(generation: slot.generation) { .failure(error, number: 0) }
+        }
+        let call = UnsafePointer(slot.memory)
+        let obj = table.obj
+        switch slot.operation {
+        case .getContent: table.get_content?(obj, call, slot.path, slot.number1, doneBuffer)
+        case .putContent: table.put_content?(obj, call, slot.path, slot.bytes, slot.condition, doneStat)
+        case .openReader:
+            table.open_reader?(obj, call, slot.path, slot.number1, slot.number2, 0, doneReader)
+        case .openWriter:
+            table.open_writer?(
+                obj, call, slot.path, slot.flags, slot.number1, slot.bytes, slot.number2, doneWriter)
+        case .stat: table.stat_path?(obj, call, slot.path, doneStat)
+        case .list: table.list_page?(obj, call, slot.path, slot.bytes, slot.flags, donePage)
+        case .walk: table.walk_page?(obj, call, slot.path, slot.bytes, slot.flags, donePage)
+        case .move: table.move_path?(obj, call, slot.path, slot.path2, slot.condition, doneVoid)
+        case .remove: table.remove_path?(obj, call, slot.path, slot.flags, doneVoid)
+        case .copy: table.copy_path?(obj, call, slot.path, slot.path2, slot.condition, doneStat)
+        case .checksum: table.checksum_path?(obj, call, slot.path, slot.path2, doneBuffer)
+        case .redirect, .removeBatch: performWithStructure(slot, call)
+        default:
+            slot.complete(generation: slot.generation) {
+                .failure(StorageError(.internal, "\(slot.operation) is not a storage operation"), number: 0)
+            }
+        }
+    }
+
+    private func performWithStructure(_ slot: CallSlot, _ call: UnsafePointer<moor_call>) {
+        if slot.operation == .redirect, let request = slot.redirectRequest {
+            table.redirect_url?(table.obj, call, request, doneBuffer)
+        } else if let paths = slot.pathList {
+            table.remove_batch?(table.obj, call, paths, slot.partCount, doneItems)
+        }
+    }
+}
+
+extension moor_storage {
+    /// Bit n: the n-th operation's pointer is there.
+    var offeredOperations: UInt64 {
+        let pointers = [
+            get_content != nil, put_content != nil, open_reader != nil, open_writer != nil, stat_path != nil,
+            list_page != nil, move_path != nil, remove_path != nil, redirect_url != nil, walk_page != nil,
+            copy_path != nil, remove_batch != nil, checksum_path != nil,
+        ]
+        return pointers.enumerated().reduce(0) { $0 | ($1.element ? 1 << UInt64($1.offset) : 0) }
+    }
+}
+
+extension CallSlot {
+    /// Fills the memory that `redirect_url` reads.
+    func prepareRedirect(_ request: StorageRedirect) {
+        let place = allocate(MemoryLayout<moor_redirect_req>.size, alignment: 8)
+            .bindMemory(to: moor_redirect_req.self, capacity: 1)
+        var value = moor_redirect_req()
+        value.struct_size = UInt32(MemoryLayout<moor_redirect_req>.size)
+        value.method = request.method.rawValue
+        value.path = path
+        value.client_addr = store(request.clientAddress)
+        value.user_agent = store(request.userAgent)
+        value.ttl_ms = Int64(clamping: number1)
+        value.range_length = .max
+        place.initialize(to: value)
+        structure = UnsafeRawPointer(place)
+    }
+
+    /// Fills the array that `remove_batch` reads.
+    func store(paths: [String]) {
+        let place = allocate(max(1, paths.count) * MemoryLayout<moor_str>.stride, alignment: 8)
+            .bindMemory(to: moor_str.self, capacity: max(1, paths.count))
+        for (index, path) in paths.enumerated() { (place + index).initialize(to: store(path)) }
+        partCount = paths.count
+        structure = UnsafeRawPointer(place)
+    }
+
+    var redirectRequest: UnsafePointer<moor_redirect_req>? {
+        structure?.assumingMemoryBound(to: moor_redirect_req.self)
+    }
+
+    var pathList: UnsafePointer<moor_str>? {
+        structure?.assumingMemoryBound(to: moor_str.self)
+    }
+}

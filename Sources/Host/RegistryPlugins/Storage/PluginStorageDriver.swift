@@ -1,0 +1,237 @@
+import Glibc
+import NIOCore
+import PluginABI
+import RegistryStorage
+import Synchronization
+
+/// A storage driver behind the C table of a plugin: every result is checked before it is believed.
+final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable {
+    // @unchecked: the table is a copy that never changes; its functions are callable from any thread by contract.
+
+    let name: String
+    let identity: PluginIdentity
+    let policy: ExecutionPolicy
+    let capabilities: StorageCapabilities
+    let table: moor_storage
+    /// Bit n: operation n is offered, by the table or by what it may be passed on to.
+    let offered: UInt64
+    /// Bit n: operation n is offered by the table itself.
+    let own: UInt64
+    /// The inner driver of a transparent middleware: operations that the middleware lacks go there.
+    let bypass: PluginStorageDriver?
+    private let maximumPath: Int
+    private let maximumPage: Int
+    /// Keeps the instance, and for a middleware the inner driver, alive.
+    private let owner: AnyObject
+
+    /// - Parameters:
+    ///   - table: filled by the plugin, already checked for its size and required operations.
+    ///   - owner: kept as long as the driver.
+    ///   - bypass: the inner driver, for a middleware that says that bypassing it is harmless.
+    init(
+        name: String, table: moor_storage, identity: PluginIdentity, policy: ExecutionPolicy, owner: AnyObject,
+        bypass: PluginStorageDriver? = nil
+    ) {
+        self.name = name
+        self.table = table
+        self.identity = identity
+        self.policy = policy
+        self.owner = owner
+        self.bypass = bypass
+        own = table.offeredOperations
+        offered = own | (bypass?.offered ?? 0)
+        capabilities = StorageCapabilities(rawValue: table.caps)
+        maximumPath = table.max_key_len == 0 ? 1024 : min(1024, Int(table.max_key_len))
+        maximumPage = table.max_list_page == 0 ? 1000 : min(10_000, Int(table.max_list_page))
+    }
+
+    // MARK: StorageDriver
+
+    func content(at path: StoragePath, limit: Int) async throws(StorageError) -> ByteBuffer {
+        let slot = try slot(path)
+        slot.number1 = UInt64(max(0, limit))
+        guard case .buffer(let buffer) = try await run(slot, .getContent) else { throw unexpected(.getContent) }
+        return try take(buffer, limit: limit, .getContent)
+    }
+
+    func put(
+        _ body: ByteBuffer, at path: StoragePath, if condition: StorageCondition?
+    ) async throws(StorageError) -> StorageStat {
+        let slot = try slot(path)
+        slot.bytes = slot.refer(to: body)
+        slot.condition = slot.store(condition)
+        guard case .stat(let stat) = try await run(slot, .putContent) else { throw unexpected(.putContent) }
+        return stat
+    }
+
+    func openReader(
+        at path: StoragePath, offset: UInt64, length: UInt64?
+    ) async throws(StorageError) -> any StorageReader {
+        let slot = try slot(path)
+        slot.number1 = offset
+        slot.number2 = length ?? .max
+        guard case .reader(let table, let etag) = try await run(slot, .openReader) else {
+            throw unexpected(.openReader)
+        }
+        let reader = PluginStorageReader(table, etag: etag, driver: self)
+        try reader.check(offset: offset, length: length)
+        return reader
+    }
+
+    func openWriter(
+        at path: StoragePath, mode: StorageWriteMode, sizeHint: UInt64?
+    ) async throws(StorageError) -> any StorageWriter {
+        let slot = try slot(path)
+        switch mode {
+        case .create:
+            slot.flags = 0
+            slot.number1 = 0
+            slot.bytes = moor_bytes()
+        case .append(let offset, let token):
+            slot.flags = 1
+            slot.number1 = offset ?? .max
+            slot.bytes = slot.store(token)
+        }
+        slot.number2 = sizeHint ?? .max
+        guard case .writer(let table, let token) = try await run(slot, .openWriter) else {
+            throw unexpected(.openWriter)
+        }
+        let writer = PluginStorageWriter(table, path: path.string, token: token, driver: self)
+        try await writer.check(mode)
+        return writer
+    }
+
+    func stat(_ path: StoragePath) async throws(StorageError) -> StorageStat {
+        guard case .stat(let stat) = try await run(try slot(path), .stat) else { throw unexpected(.stat) }
+        return stat
+    }
+
+    func list(
+        _ path: StoragePath, from cursor: StorageCursor, limit: Int
+    ) async throws(StorageError) -> StoragePage {
+        try await page(.list, path, cursor, limit)
+    }
+
+    func walk(
+        _ prefix: StoragePath, from cursor: StorageCursor, limit: Int
+    ) async throws(StorageError) -> StoragePage {
+        try require(.walk, .walk)
+        return try await page(.walk, prefix, cursor, limit)
+    }
+
+    func move(
+        _ source: StoragePath, to destination: StoragePath, if condition: StorageCondition?
+    ) async throws(StorageError) {
+        let slot = try slot(source)
+        slot.path2 = slot.store(destination.string)
+        slot.condition = slot.store(condition)
+        _ = try await run(slot, .move)
+    }
+
+    func remove(_ path: StoragePath, tree: Bool) async throws(StorageError) {
+        if tree { try require(.removeTree, .remove) }
+        let slot = try slot(path)
+        slot.flags = tree ? 1 : 0
+        _ = try await run(slot, .remove)
+    }
+
+    func redirectURL(_ request: StorageRedirect) async throws(StorageError) -> String? {
+        let slot = try slot(request.path)
+        slot.flags = request.method.rawValue
+        slot.number1 = UInt64(max(0, request.lifetime.components.seconds)) &* 1000
+        slot.prepareRedirect(request)
+        guard case .buffer(let buffer) = try await run(slot, .redirect) else { throw unexpected(.redirect) }
+        let url = try take(buffer, limit: 16_384, .redirect)
+        guard url.readableBytes > 0 else { return nil }
+        guard let text = String(validating: url.readableBytesView, as: UTF8.self) else {
+            throw identity.violation(.textIsUTF8, "a redirect URL is not UTF-8")
+        }
+        return text
+    }
+
+    func copy(
+        _ source: StoragePath, to destination: StoragePath, if condition: StorageCondition?
+    ) async throws(StorageError) -> StorageStat {
+        try require(.copy, .copy)
+        let slot = try slot(source)
+        slot.path2 = slot.store(destination.string)
+        slot.condition = slot.store(condition)
+        guard case .stat(let stat) = try await run(slot, .copy) else { throw unexpected(.copy) }
+        return stat
+    }
+
+    func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError.Code?] {
+        try require(.batchRemove, .removeBatch)
+        guard paths.count <= 1000 else {
+            throw StorageError(.invalidArgument, "\(paths.count) paths in a batch; at most 1000", driver: name)
+        }
+        let slot = try CallSlots.shared.acquire()
+        slot.store(paths: paths.map(\.string))
+        guard case .codes(let codes) = try await run(slot, .removeBatch) else { throw unexpected(.removeBatch) }
+        return codes
+    }
+
+    func checksum(of path: StoragePath, algorithm: String) async throws(StorageError) -> String {
+        try require(.checksum, .checksum)
+        let slot = try slot(path)
+        slot.path2 = slot.store(algorithm)
+        guard case .buffer(let buffer) = try await run(slot, .checksum) else { throw unexpected(.checksum) }
+        return String(buffer: try take(buffer, limit: 1024, .checksum))
+    }
+
+    func withWorker<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await runSequence(body)
+    }
+
+    // MARK: Parts
+
+    func slot(_ path: StoragePath) throws(StorageError) -> CallSlot {
+        guard path.string.utf8.count <= maximumPath else {
+            throw StorageError(
+                .invalidArgument, "the path has \(path.string.utf8.count) bytes; at most \(maximumPath)", driver: name)
+        }
+        let slot = try CallSlots.shared.acquire()
+        slot.path = slot.store(path.string)
+        return slot
+    }
+
+    private func page(
+        _ operation: CallOperation, _ path: StoragePath, _ cursor: StorageCursor, _ limit: Int
+    ) async throws(StorageError) -> StoragePage {
+        let slot = try slot(path)
+        switch cursor {
+        case .start: slot.bytes = moor_bytes()
+        case .after(let name): slot.bytes = slot.store([0] + name.utf8)
+        case .token(let token): slot.bytes = slot.store(token)
+        }
+        slot.flags = UInt32(clamping: min(maximumPage, max(1, limit)))
+        guard case .page(let page) = try await run(slot, operation) else { throw unexpected(operation) }
+        return page
+    }
+
+    private func require(_ capability: StorageCapabilities, _ operation: CallOperation) throws(StorageError) {
+        guard offers(operation), capabilities.contains(capability) else {
+            let what = capability == .removeTree ? "removal of a tree" : "\(operation)"
+            throw StorageError(.unsupported, "the driver offers no \(what)", driver: name)
+        }
+    }
+
+    func offers(_ operation: CallOperation) -> Bool { offered >> UInt64(operation.rawValue) & 1 != 0 }
+
+    func unexpected(_ operation: CallOperation) -> StorageError {
+        identity.violation(.resultPresent, "\(operation) was completed as another operation")
+    }
+
+    /// Copies a moved buffer and gives it back.
+    func take(_ buffer: moor_buf, limit: Int, _ operation: CallOperation) throws(StorageError) -> ByteBuffer {
+        defer { buffer.release?(buffer.release_ctx) }
+        guard buffer.len <= max(0, limit) else {
+            throw identity.violation(
+                .lengthsInRange, "\(operation) gave \(buffer.len) bytes; at most \(limit) were asked for")
+        }
+        guard let pointer = buffer.ptr, buffer.len > 0 else { return ByteBuffer() }
+        return ByteBuffer(bytes: UnsafeRawBufferPointer(start: pointer, count: buffer.len))
+    }
+}

@@ -1,0 +1,108 @@
+public import RegistryModel
+
+/// Where things lie below the driver's root: Distribution's layout, byte for byte.
+///
+/// Every value that goes into a path was checked when it was made (`RepositoryName`, `Tag`, `Digest`, upload ids), so the
+/// paths are legal by construction. Links hold the digest's text, nothing else.
+public enum RegistryLayout {
+    /// What all paths begin with.
+    public static let root = StoragePath(trusted: "/docker/registry/v2")
+    /// The folder of all repositories.
+    public static let repositories = StoragePath(trusted: "/docker/registry/v2/repositories")
+    /// The folder of all blobs.
+    public static let blobs = StoragePath(trusted: "/docker/registry/v2/blobs")
+
+    /// The bytes of a blob or manifest.
+    public static func blobData(_ digest: Digest) -> StoragePath {
+        let hex = digest.hex
+        return StoragePath(
+            trusted: "/docker/registry/v2/blobs/\(digest.algorithm.rawValue)/\(hex.prefix(2))/\(hex)/data")
+    }
+
+    /// The folder of a repository.
+    public static func repository(_ name: RepositoryName) -> StoragePath {
+        StoragePath(trusted: "/docker/registry/v2/repositories/\(name)")
+    }
+
+    /// Says that a repository has a blob.
+    public static func layerLink(_ name: RepositoryName, _ digest: Digest) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_layers/\(digest.algorithm.rawValue)/\(digest.hex)/link")
+    }
+
+    /// What makes a repository one: a folder that lists it.
+    public static func manifests(_ name: RepositoryName) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_manifests")
+    }
+
+    /// Says that a repository has a manifest.
+    public static func revisionLink(_ name: RepositoryName, _ digest: Digest) -> StoragePath {
+        StoragePath(trusted: "\(revision(name, digest))/link")
+    }
+
+    /// The folder of a manifest in a repository.
+    public static func revision(_ name: RepositoryName, _ digest: Digest) -> StoragePath {
+        StoragePath(
+            trusted: "\(repository(name))/_manifests/revisions/\(digest.algorithm.rawValue)/\(digest.hex)")
+    }
+
+    /// The folder of all tags of a repository.
+    public static func tags(_ name: RepositoryName) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_manifests/tags")
+    }
+
+    /// The folder of one tag.
+    public static func tag(_ name: RepositoryName, _ tag: Tag) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_manifests/tags/\(tag)")
+    }
+
+    /// What a tag points to now.
+    public static func tagLink(_ name: RepositoryName, _ tag: Tag) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_manifests/tags/\(tag)/current/link")
+    }
+
+    /// What a tag pointed to at some time.
+    public static func tagIndexLink(_ name: RepositoryName, _ tag: Tag, _ digest: Digest) -> StoragePath {
+        StoragePath(
+            trusted: """
+                \(repository(name))/_manifests/tags/\(tag)/index/\(digest.algorithm.rawValue)/\(digest.hex)/link
+                """)
+    }
+
+    /// The folder of an upload.
+    public static func upload(_ name: RepositoryName, _ id: UploadID) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_uploads/\(id)")
+    }
+
+    /// The bytes that an upload has so far.
+    public static func uploadData(_ name: RepositoryName, _ id: UploadID) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_uploads/\(id)/data")
+    }
+
+    /// When an upload began: UTC, RFC 3339, whole seconds.
+    public static func uploadStartedAt(_ name: RepositoryName, _ id: UploadID) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_uploads/\(id)/startedat")
+    }
+}
+
+/// The name of an upload session: `[A-Za-z0-9._=-]`, 1 to 128 bytes, as far as it can be part of a path.
+public struct UploadID: Hashable, Sendable, CustomStringConvertible {
+    /// The text.
+    public let description: String
+
+    /// An id from a URL; nil if it can't be one. `=`, which Distribution's route admits, can't be part of a path.
+    public init?(_ text: some StringProtocol) {
+        let utf8 = text.utf8
+        guard (1...128).contains(utf8.count), utf8.first != UInt8(ascii: "."), utf8.first != UInt8(ascii: "_") else {
+            return nil
+        }
+        for byte in utf8 {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                continue
+            default: return nil
+            }
+        }
+        description = String(text)
+    }
+}
