@@ -69,6 +69,7 @@ struct Registry: Sendable {
 }
 
 /// Runs `body` with a registry whose files lie in `directory`, and ends the registry afterwards.
+@discardableResult
 func withRegistry<Result>(
     in directory: TemporaryDirectory, _ configuration: Configuration? = nil, server: String = BuildProducts.server,
     _ body: (Registry) async throws -> Result
@@ -89,6 +90,7 @@ func withRegistry<Result>(
 }
 
 /// A registry with a directory of its own, for the tests that need nothing else.
+@discardableResult
 func withRegistry<Result>(
     _ body: (Registry, TemporaryDirectory) async throws -> Result
 ) async throws -> Result {

@@ -37,6 +37,7 @@ public struct TemporaryDirectory: Sendable {
 }
 
 /// Runs `body` with an empty directory that only this user can enter, and removes it afterwards.
+@discardableResult
 public func withTemporaryDirectory<Result>(
     _ body: (TemporaryDirectory) async throws -> Result
 ) async throws -> Result {
