@@ -1,0 +1,71 @@
+import NIOCore
+import NIOHTTP1
+import NIOHTTP2
+import NIOSSL
+
+/// Builds the pipelines of accepted connections.
+struct ConnectionSetup: Sendable {
+    let core: ServerCore
+    /// nil for clear text.
+    let tls: NIOSSLContext?
+
+    /// Prepares a connection that was just accepted.
+    func initialize(_ channel: any Channel, on loop: LoopContext) throws {
+        let count = core.activity.connectionOpened()
+        let connection = Connection(channel: channel, isSecure: tls != nil, activity: core.activity)
+        let pipeline = channel.pipeline.syncOperations
+        if count > core.configuration.limits.connections || loop.isDraining {
+            try pipeline.addHandler(RejectingHandler(loop: loop, connection: connection))
+            return
+        }
+        if let tls {
+            try pipeline.addHandler(NIOSSLServerHandler(context: tls))
+            try pipeline.addHandler(NegotiationHandler(setup: self, loop: loop, connection: connection))
+        } else if core.configuration.h2c {
+            try pipeline.addHandler(PrefaceHandler(setup: self, loop: loop, connection: connection))
+        } else {
+            try configureHTTP1(pipeline, loop, connection)
+        }
+    }
+
+    func configureHTTP1(
+        _ pipeline: ChannelPipeline.SynchronousOperations, _ loop: LoopContext, _ connection: Connection
+    ) throws {
+        let handler = ExchangeHandler(loop: loop, connection: connection, isHTTP2: false)
+        let decoder = RequestDecoder(limits: core.configuration.limits) { [unowned handler] in handler.bytesArrived() }
+        try pipeline.addHandler(ByteToMessageHandler(decoder))
+        try pipeline.addHandler(handler)
+    }
+
+    func configureHTTP2(
+        _ pipeline: ChannelPipeline.SynchronousOperations, _ loop: LoopContext, _ connection: Connection
+    ) throws {
+        let limits = core.configuration.limits
+        var settings = NIOHTTP2Handler.ConnectionConfiguration()
+        settings.initialSettings = [
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: limits.concurrentStreams),
+            HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headerBytes),
+            HTTP2Setting(parameter: .initialWindowSize, value: HTTP2Connection.window),
+        ]
+        settings.targetWindowSize = HTTP2Connection.window
+        var stream = NIOHTTP2Handler.StreamConfiguration()
+        stream.targetWindowSize = HTTP2Connection.window
+        stream.streamResetFrameRateLimit.maximumCount = limits.streamResets
+        stream.streamErrorRateLimit.maximumCount = limits.streamResets
+        let owner = HTTP2Connection(loop: loop, connection: connection)
+        let manager = NIOHTTP2ServerConnectionManagementHandler(
+            eventLoop: loop.loop,
+            configuration: .init(maxIdleTime: nil, maxAge: nil, maxGraceTime: nil, keepalive: nil))
+        _ = try pipeline.configureHTTP2Pipeline(
+            mode: .server, connectionConfiguration: settings, streamConfiguration: stream,
+            streamDelegate: manager.http2StreamDelegate
+        ) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                let handler = ExchangeHandler(loop: loop, connection: connection, isHTTP2: true)
+                try channel.pipeline.syncOperations.addHandlers(
+                    HTTP2FramePayloadToHTTP1ServerCodec(), handler)
+            }
+        }
+        try pipeline.addHandlers(manager, owner)
+    }
+}

@@ -1,0 +1,299 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// The server's end of an HTTP/1 connection or of one HTTP/2 stream: takes request parts, runs the responder, writes
+/// answers one after the other, and decides when the connection is read and when it ends.
+///
+/// `ExchangeHandler+Sending` writes answers, `ExchangeHandler+Ending` ends exchanges and connections.
+final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @unchecked Sendable {
+    // Guard: all mutable state is touched on `loop.loop` only.
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = Never
+    typealias OutboundIn = Never
+    typealias OutboundOut = IOData
+
+    enum Phase {
+        /// Between requests, since `mark`.
+        case idle
+        /// A request head is awaited or arriving, since `mark`.
+        case head
+        /// A request has come and is not answered; `mark` is when its body last made progress.
+        case running
+        /// The request is answered; what is left of its body is dropped.
+        case draining
+        /// The last bytes are on their way.
+        case closing
+        /// Nothing more is sent; the client is given until `mark` and `linger` to take note.
+        case lingering
+        case closed
+    }
+
+    let loop: LoopContext
+    let connection: Connection
+    let isHTTP2: Bool
+    var context: ChannelHandlerContext?
+    var watchIndex = -1
+
+    var phase = Phase.head
+    var mark: Int
+    var exchange: Exchange?
+    /// The head of the current request has come, its end has not.
+    var isReceiving = false
+    /// Whether anything came on this connection.
+    var hasBytes = false
+    /// Parts of later requests.
+    private var serial = 0
+    private var queue = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
+    /// What to answer to the next request, which could not be parsed.
+    private var pendingRefusal: RequestRefusal?
+    /// An encoded head waits in `loop.scratch`.
+    var isHeadPending = false
+    private var isReadHeld = false
+    private var isReading = false
+    private var isAdvancing = false
+    private var needsFlush = false
+    /// Bytes of the body dropped since the answer.
+    var drained = 0
+    var writeProgress = WriteProgress()
+
+    /// The current request and what has become of it.
+    struct Exchange {
+        let serial: Int
+        let head: HTTPRequestHead
+        let traits: RequestTraits
+        let body: HTTPRequestBody
+        let start: NIODeadline
+        var isLaunched = false
+        var isReported = false
+        var task: Task<Void, Never>?
+        var mustContinue: Bool
+        var bytesSent: UInt64 = 0
+        /// The body of the request cannot be trusted: the connection ends with the answer.
+        var isBroken = false
+        var answer: (status: HTTPResponseStatus, headers: HTTPHeaders)?
+    }
+
+    init(loop: LoopContext, connection: Connection, isHTTP2: Bool) {
+        self.loop = loop
+        self.connection = connection
+        self.isHTTP2 = isHTTP2
+        mark = loop.tick
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.watch(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        disconnect()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        disconnect()
+        context.fireChannelInactive()
+    }
+
+    private func disconnect() {
+        guard phase != .closed else { return }
+        phase = .closed
+        loop.unwatch(self)
+        queue.removeAll()
+        guard let exchange else { return }
+        exchange.body.fail(.clientGone)
+        exchange.task?.cancel()
+        report(isComplete: false)
+        self.exchange = nil
+    }
+
+    /// The first bytes of a head have come, or more of something.
+    func bytesArrived() {
+        hasBytes = true
+        guard phase == .idle else { return }
+        phase = .head
+        mark = loop.tick
+    }
+
+    // MARK: Reading
+
+    func read(context: ChannelHandlerContext) {
+        if isGateClosed {
+            isReadHeld = true
+        } else {
+            context.read()
+        }
+    }
+
+    /// Whether parts of later requests wait.
+    var hasQueue: Bool { !queue.isEmpty }
+
+    private var isGateClosed: Bool {
+        switch phase {
+        case .idle, .head: !queue.isEmpty
+        case .running: !queue.isEmpty || (isReceiving && exchange?.body.isFull ?? false)
+        case .draining, .closing, .lingering, .closed: false
+        }
+    }
+
+    func reopenGate() {
+        guard isReadHeld, !isGateClosed else { return }
+        isReadHeld = false
+        context?.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isReading = true
+        let part = ExchangeHandler.unwrapInboundIn(data)
+        switch phase {
+        case .closing, .lingering, .closed: return
+        case .idle, .head, .running, .draining: break
+        }
+        let isTaken = queue.isEmpty && (exchange == nil ? context.channel.isWritable : isReceiving)
+        if isTaken {
+            receive(part)
+        } else {
+            queue.append(part)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        if exchange?.isLaunched == false { launch(isEmpty: false) }
+        exchange?.body.settle()
+        flushIfNeeded()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { advance() }
+    }
+
+    private func receive(_ part: HTTPServerRequestPart) {
+        switch part {
+        case .head(let head): accept(head)
+        case .body(let slice): accept(slice)
+        case .end: acceptEnd()
+        }
+    }
+
+    private func accept(_ head: HTTPRequestHead) {
+        do throws(RequestRefusal) {
+            let traits = try RequestTraits(head, limits: loop.core.configuration.limits)
+            let hasBody = isHTTP2 || traits.isChunked || traits.declaredLength ?? 0 > 0
+            let body =
+                hasBody
+                ? HTTPRequestBody(loop: loop.loop, declaredLength: traits.declaredLength, isEmpty: false) : .none
+            if hasBody { body.reader = self }
+            serial &+= 1
+            exchange = Exchange(
+                serial: serial, head: head, traits: traits, body: body,
+                start: loop.core.onExchange == nil ? .distantPast : .now(),
+                mustContinue: traits.expectsContinue && hasBody)
+            isReceiving = true
+            phase = .running
+            mark = loop.tick
+        } catch {
+            refuse(error)
+        }
+    }
+
+    private func accept(_ slice: ByteBuffer) {
+        mark = loop.tick
+        guard phase == .draining else {
+            exchange?.mustContinue = false
+            exchange?.body.append(slice)
+            return
+        }
+        drained += slice.readableBytes
+        if drained > loop.core.configuration.limits.drainedBodyBytes { closeAfterFlush() }
+    }
+
+    private func acceptEnd() {
+        isReceiving = false
+        if phase == .draining {
+            finishExchange()
+            return
+        }
+        guard let exchange else { return }
+        if !exchange.body.isEmpty { exchange.body.finish() }
+        if !exchange.isLaunched { launch(isEmpty: exchange.body.received == 0) }
+    }
+
+    /// Takes up what came while an earlier request was being answered.
+    func advance() {
+        guard !isAdvancing, let context else { return }
+        isAdvancing = true
+        while !queue.isEmpty, phase != .closing, phase != .lingering, phase != .closed {
+            guard exchange == nil ? context.channel.isWritable : isReceiving else { break }
+            receive(queue.removeFirst())
+        }
+        isAdvancing = false
+        if exchange?.isLaunched == false, !isReading { launch(isEmpty: false) }
+        exchange?.body.settle()
+        if exchange == nil, queue.isEmpty, let refusal = pendingRefusal.take() { refuse(refusal) }
+        flushIfNeeded()
+        reopenGate()
+    }
+
+    // MARK: Running
+
+    private func launch(isEmpty: Bool) {
+        guard phase == .running, let current = exchange else { return }
+        exchange?.isLaunched = true
+        let request = HTTPRequest(
+            method: current.head.method, target: current.head.uri, headers: current.head.headers,
+            version: current.head.version, isSecure: connection.isSecure, remoteAddress: connection.remoteAddress,
+            localPort: connection.localPort, body: isEmpty ? .none : current.body)
+        let task = Task.immediate(executorPreference: loop.executor) { [self] in
+            let response = await loop.core.responder.respond(to: request)
+            await deliver(response, to: request)
+        }
+        // The responder may have answered already, and a next exchange have begun.
+        if exchange?.serial == current.serial { exchange?.task = task }
+    }
+
+    func bodyWanted() {
+        mark = loop.tick
+        if exchange?.mustContinue == true {
+            exchange?.mustContinue = false
+            sendContinue()
+        }
+        reopenGate()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let refusal = error as? RequestRefusal else {
+            loop.core.logger.debug(
+                "connection failed", metadata: ["error": "\(error)", "peer": "\(connection.remoteAddress)"])
+            context.close(promise: nil)
+            return
+        }
+        switch phase {
+        case .closing, .lingering, .closed: break
+        case .draining: closeAfterFlush()
+        case .idle, .head: refuse(refusal)
+        case .running where isReceiving && queue.isEmpty:
+            exchange?.isBroken = true
+            exchange?.body.fail(.malformed)
+        case .running: pendingRefusal = refusal
+        }
+    }
+
+    // MARK: Flushing
+
+    /// Flushes at the end of the read cycle, so that the answers to pipelined requests leave together.
+    func flushSoon() {
+        if isReading || isAdvancing {
+            needsFlush = true
+        } else {
+            context?.flush()
+        }
+    }
+
+    private func flushIfNeeded() {
+        guard needsFlush, !isReading, !isAdvancing else { return }
+        needsFlush = false
+        context?.flush()
+    }
+}

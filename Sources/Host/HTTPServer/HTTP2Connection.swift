@@ -1,0 +1,86 @@
+import Logging
+import NIOCore
+import NIOHTTP2
+
+/// Watches an HTTP/2 connection: idle time, drain, and the end of its socket. Its streams look after themselves.
+final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable {
+    // Guard: all mutable state is touched on `loop.loop` only.
+    typealias InboundIn = HTTP2Frame
+
+    /// Flow-control window of a stream and of the connection: what an upload may have in flight.
+    static let window = 1024 * 1024
+
+    private let loop: LoopContext
+    private let connection: Connection
+    private var context: ChannelHandlerContext?
+    private var streams = 0
+    private var mark: Int
+    private var hasStreams = false
+    private var isQuiescing = false
+    var watchIndex = -1
+
+    init(loop: LoopContext, connection: Connection) {
+        self.loop = loop
+        self.connection = connection
+        mark = loop.tick
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.watch(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        loop.unwatch(self)
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        loop.unwatch(self)
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is NIOHTTP2StreamCreatedEvent:
+            streams += 1
+            hasStreams = true
+        case is StreamClosedEvent:
+            streams -= 1
+            mark = loop.tick
+        default:
+            break
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Stream errors reach the stream's own handler; whatever comes here concerns the connection.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is NIOHTTP2Errors.StreamError { return }
+        loop.core.logger.debug(
+            "HTTP/2 connection failed", metadata: ["error": "\(error)", "peer": "\(connection.remoteAddress)"])
+        context.close(promise: nil)
+    }
+
+    func sweep(tick: Int) {
+        guard streams <= 0 else { return }
+        let waited = tick - mark
+        if waited > loop.ticks.linger, isQuiescing {
+            abort()
+        } else if waited > (hasStreams ? loop.ticks.keepAlive : loop.ticks.header) {
+            drain()
+        }
+    }
+
+    /// Sends GOAWAY; the connection closes with its last stream.
+    func drain() {
+        guard !isQuiescing, let context else { return }
+        isQuiescing = true
+        mark = loop.tick
+        context.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+    }
+
+    func abort() {
+        context?.close(promise: nil)
+    }
+}
