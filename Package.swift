@@ -113,7 +113,8 @@ let package = Package(
         .target(
             name: "PluginKit", dependencies: ["PluginABI"], path: "Plugins/Kit", exclude: ["README.md", "plugin.map"],
             swiftSettings: settings),
-        plugin("StorageFilesystem"),
+        .systemLibrary(name: "CLinux", path: "Plugins/CLinux"),
+        plugin("StorageFilesystem", ["CLinux"]),
         plugin("StorageMemory"),
 
         // Tests.
@@ -134,7 +135,8 @@ let package = Package(
         tests("RegistryPluginsTests", ["RegistryPlugins", "RegistryStorage", "PluginABI", "TestSupport", nioCore]),
         tests("RegistryCoreTests", ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore]),
         tests("RegistryHTTPTests", ["RegistryHTTP", "RegistryCore", "RegistryModel", "TestSupport", nioCore]),
-        tests("PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore]),
+        tests(
+            "PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore], exclude: ["Fixtures"]),
         tests("EndToEndTests", ["TestSupport"]),
         tests("ArchitectureTests", ["TestSupport"]),
     ]

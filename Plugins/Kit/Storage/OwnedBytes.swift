@@ -1,0 +1,89 @@
+import Glibc
+public import PluginABI
+
+/// Bytes that move to the host (`moor_buf`); released once, on whatever thread, also after the instance is gone.
+public struct OwnedBytes: ~Copyable, @unchecked Sendable {
+    // Sendable: one owner, and the release function works on every thread.
+    private let buffer: moor_buf
+
+    /// No bytes.
+    public init() { buffer = moor_buf() }
+
+    /// A copy of the bytes.
+    public init(copying bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress, bytes.count > 0, let memory = malloc(bytes.count) else {
+            self.init()
+            return
+        }
+        memcpy(memory, source, bytes.count)
+        self.init(malloced: memory, count: bytes.count)
+    }
+
+    /// A copy of the text's UTF-8.
+    public init(_ text: String) {
+        var text = text
+        var bytes = OwnedBytes()
+        text.withUTF8 { bytes = OwnedBytes(copying: UnsafeRawBufferPointer($0)) }
+        self = bytes
+    }
+
+    /// `count` bytes in memory from `malloc`, freed at release.
+    public init(malloced memory: UnsafeMutableRawPointer, count: Int) {
+        var buffer = moor_buf()
+        buffer.ptr = UnsafePointer(memory.assumingMemoryBound(to: UInt8.self))
+        buffer.len = count
+        buffer.release = { free($0) }
+        buffer.release_ctx = memory
+        self.buffer = buffer
+    }
+
+    /// Bytes inside an object, which is kept alive until release: no copy. The object's deinitialiser must only free.
+    public init(inside owner: AnyObject, _ bytes: UnsafeRawBufferPointer) {
+        var buffer = moor_buf()
+        buffer.ptr = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        buffer.len = bytes.count
+        buffer.release = { context in
+            if let context { Unmanaged<AnyObject>.fromOpaque(context).release() }
+        }
+        buffer.release_ctx = Unmanaged.passRetained(owner).toOpaque()
+        self.buffer = buffer
+    }
+
+    /// A buffer that came from elsewhere over the ABI.
+    public init(taking buffer: moor_buf) { self.buffer = buffer }
+
+    /// How many bytes there are.
+    public var count: Int { buffer.len }
+
+    /// Lends the bytes.
+    public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+        body(UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.len))
+    }
+
+    /// Hands the buffer on; the receiver releases it.
+    public consuming func take() -> moor_buf {
+        let buffer = buffer
+        discard self
+        return buffer
+    }
+
+    deinit { buffer.release?(buffer.release_ctx) }
+}
+
+/// A file descriptor with one owner, who closes it.
+public struct OwnedDescriptor: ~Copyable, Sendable {
+    /// The number.
+    public let raw: Int32
+
+    /// Takes over an open descriptor, opened with `O_CLOEXEC`.
+    public init(_ raw: Int32) { self.raw = raw }
+
+    /// Hands the descriptor on; the receiver closes it.
+    public consuming func take() -> Int32 {
+        let raw = raw
+        discard self
+        return raw
+    }
+
+    deinit { close(raw) }
+}

@@ -1,0 +1,249 @@
+import CLinux
+import Glibc
+import PluginKit
+import Synchronization
+
+/// Objects as files below a directory, by synchronous system calls on the calling thread.
+///
+/// Every path is resolved below the descriptor of the root. A symbolic link is never an object; the operator's links to
+/// directories are followed on the way to one.
+final class FilesystemDriver: BlockingStorageDriver {
+    private let options: FilesystemOptions
+    /// -1 before start.
+    private let rootDescriptor = Atomic<Int32>(-1)
+
+    init(_ options: FilesystemOptions) { self.options = options }
+
+    deinit {
+        let root = rootDescriptor.load(ordering: .relaxed)
+        if root >= 0 { close(root) }
+    }
+
+    /// A condition on the tag can't be tested and acted on in one step against other processes, so `.ifMatch` isn't
+    /// claimed.
+    var capabilities: StorageCapabilities {
+        [
+            .putIfAbsent, .atomicMove, .copy, .batchRemove, .resume, .fileDescriptorRead, .fileDescriptorWrite, .walk,
+            .strongList, .removeTree,
+        ]
+    }
+
+    var maximumConcurrency: UInt32 { UInt32(clamping: options.maximumThreads) }
+
+    /// The descriptor of the root directory.
+    @inline(__always)
+    var root: Int32 { rootDescriptor.load(ordering: .relaxed) }
+
+    func start(_ call: CallContext) throws(PluginError) {
+        let path = options.rootDirectory
+        try makeRoot(path)
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw rootError("opening") }
+        let previous = rootDescriptor.exchange(descriptor, ordering: .relaxed)
+        if previous >= 0 { close(previous) }
+    }
+
+    func health(_ call: CallContext) throws(PluginError) -> Health {
+        var status = Glibc.stat()
+        guard fstat(root, &status) == 0, status.st_nlink > 0 else {
+            return Health(.down, "the root directory \(options.rootDirectory) is gone")
+        }
+        return faccessat(root, ".", R_OK | W_OK | X_OK, 0) == 0
+            ? Health(.ok) : Health(.degraded, "the root directory can't be written")
+    }
+
+    /// Makes the root directory and those above it.
+    private func makeRoot(_ path: String) throws(PluginError) {
+        var made = ""
+        for part in path.split(separator: "/", omittingEmptySubsequences: true) {
+            made += made.isEmpty && !path.hasPrefix("/") ? part : "/" + part
+            if mkdir(made, 0o777) != 0, errno != EEXIST, errno != EACCES, errno != EROFS {
+                throw rootError("making")
+            }
+        }
+    }
+
+    private func rootError(_ what: String) -> PluginError {
+        let code = errno
+        let kind: PluginError.Code = code == EACCES || code == EPERM || code == EROFS ? .permission : .unavailable
+        let reason = String(cString: strerror(code))
+        return PluginError(kind, "\(what) the root directory \(options.rootDirectory): \(reason)", osErrno: code)
+    }
+}
+
+// MARK: - Looking
+
+extension FilesystemDriver {
+    func stat(_ path: StoragePath, _ call: CallContext) throws(PluginError) -> ObjectStat {
+        var status = Glibc.stat()
+        try withCPath(path.relative) { name throws(PluginError) in
+            guard fstatat(root, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw posixError("looking at a path") }
+        }
+        if status.isRegular { return status.objectStat }
+        // An empty directory counts too: Distribution keeps them and takes them for existing.
+        if status.isDirectory { return ObjectStat(prefixModifiedNanoseconds: status.modifiedNanoseconds) }
+        throw .notFound
+    }
+
+    func readContent(at path: StoragePath, limit: UInt64, _ call: CallContext) throws(PluginError) -> OwnedBytes {
+        var status = Glibc.stat()
+        let file = try openObject(path, &status)
+        guard UInt64(clamping: status.st_size) <= limit else {
+            throw PluginError(.range, "the object is larger than the limit", noEffect: true)
+        }
+        return try readWhole(file.raw, Int(status.st_size), call)
+    }
+
+    func openReader(
+        at path: StoragePath, offset: UInt64, length: UInt64, _ call: CallContext
+    ) throws(PluginError) -> OpenedObject {
+        var status = Glibc.stat()
+        let file = try openObject(path, &status)
+        let stat = status.objectStat
+        let window = try ReadWindow(offset: offset, length: length, ofSize: stat.size)
+        return OpenedObject(size: stat.size, window: window, etag: stat.etag, file: file)
+    }
+
+    /// Opens an object for reading; a prefix, a link or anything else that isn't a regular file isn't one.
+    func openObject(_ path: StoragePath, _ status: inout stat) throws(PluginError) -> OwnedDescriptor {
+        let descriptor = try withCPath(path.relative) { name throws(PluginError) in
+            // O_NONBLOCK: a pipe that somebody put there must not hold us.
+            retrying { openat(root, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) }
+        }
+        guard descriptor >= 0 else { throw errno == ENXIO ? .notFound : posixError("opening an object") }
+        let file = OwnedDescriptor(descriptor)
+        guard fstat(descriptor, &status) == 0 else { throw posixError("looking at an object") }
+        guard status.isRegular else { throw .notFound }
+        return file
+    }
+
+    private func readWhole(_ file: Int32, _ size: Int, _ call: CallContext) throws(PluginError) -> OwnedBytes {
+        guard size > 0 else { return OwnedBytes() }
+        guard let memory = malloc(size) else { throw PluginError(.busy, "no memory for the object") }
+        let bytes = OwnedBytes(malloced: memory, count: size)
+        var position = 0
+        while position < size {
+            let count = retrying { pread(file, memory + position, min(size - position, 4 << 20), off_t(position)) }
+            guard count > 0 else {
+                throw count == 0
+                    ? PluginError(.corrupt, "the file was cut while it was read") : posixError("reading an object")
+            }
+            position += count
+            if position < size { try call.checkCancellation() }
+        }
+        return bytes
+    }
+}
+
+// MARK: - Changing
+
+extension FilesystemDriver {
+    func putContent(
+        _ body: UnsafeRawBufferPointer, at path: StoragePath, if condition: Precondition, _ call: CallContext
+    ) throws(PluginError) -> ObjectStat {
+        try create(path.relative, if: condition) { file throws(PluginError) in
+            try file.append(body, call)
+        }
+    }
+
+    func copy(
+        _ source: StoragePath, to destination: StoragePath, if condition: Precondition, _ call: CallContext
+    ) throws(PluginError) -> ObjectStat {
+        var status = Glibc.stat()
+        let origin = try openObject(source, &status)
+        let size = UInt64(clamping: status.st_size)
+        return try create(destination.relative, if: condition) { file throws(PluginError) in
+            try file.append(descriptor: origin.raw, offset: 0, length: size, call)
+        }
+    }
+
+    /// Makes an object in one step: a temporary file beside it is filled, synced, and renamed.
+    private func create(
+        _ relative: UnsafeRawBufferPointer, if condition: Precondition,
+        fill: (inout PartialFile) throws(PluginError) -> Void
+    ) throws(PluginError) -> ObjectStat {
+        let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
+        let name = lastName(relative)
+        var made = try makePartial(parent, TemporaryName(for: name, .put))
+        let directory = made.directory.descriptor.raw
+        do throws(PluginError) {
+            if case .absent = condition { try refuseExisting(directory, name) }
+            try fill(&made.file)
+            try made.file.stamp()
+            let stat = try made.file.sync()
+            try made.file.publish(as: name, in: directory, if: condition)
+            try made.directory.sync(root: root, relative: parent)
+            return stat
+        } catch {
+            var error = error
+            if !made.file.isPublished {
+                made.file.unlink(in: directory)
+                error.noEffect = true
+            }
+            throw error
+        }
+    }
+
+    /// Spares the writing where the condition can't hold; the publishing is what decides.
+    private func refuseExisting(_ directory: Int32, _ name: UnsafeRawBufferPointer) throws(PluginError) {
+        let outcome = try withCPath(name) { name throws(PluginError) in faccessat(directory, name, F_OK, 0) }
+        if outcome == 0 { throw creationError("creating an object", errno: EEXIST) }
+    }
+
+    /// A temporary file and the directory it was made in.
+    struct NewFile: ~Copyable {
+        let directory: Directory
+        var file: PartialFile
+    }
+
+    /// Makes a temporary file in a directory, which is made if need be.
+    func makePartial(
+        _ parent: UnsafeRawBufferPointer, _ name: TemporaryName
+    ) throws(PluginError) -> NewFile {
+        for _ in 0..<64 {
+            let directory = try makeDirectory(root, parent)
+            let folder = directory.descriptor.raw
+            let descriptor = retrying {
+                name.withCString { openat(folder, $0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666) }
+            }
+            if descriptor >= 0 {
+                return NewFile(directory: directory, file: PartialFile(OwnedDescriptor(descriptor), name))
+            }
+            // A cancelled writer removed the empty directory meanwhile: make it again.
+            guard errno == ENOENT else { throw creationError("creating a file") }
+        }
+        throw PluginError(.busy, "the directory is being removed again and again", noEffect: true)
+    }
+
+    func move(
+        _ source: StoragePath, to destination: StoragePath, if condition: Precondition, _ call: CallContext
+    ) throws(PluginError) {
+        guard try stat(source, call).kind == .object else {
+            throw PluginError(.invalidArgument, "a prefix can't be moved", noEffect: true)
+        }
+        let target = destination.relative
+        let targetParent = UnsafeRawBufferPointer(rebasing: target[..<parentLength(target)])
+        let sourceParent = UnsafeRawBufferPointer(rebasing: source.relative[..<parentLength(source.relative)])
+        let flags: UInt32 = if case .absent = condition { LINUX_RENAME_NOREPLACE } else { 0 }
+        for _ in 0..<64 {
+            let directory = try makeDirectory(root, targetParent)
+            let folder = directory.descriptor.raw
+            let outcome = try withCPath(source.relative) { from throws(PluginError) in
+                try withCPath(lastName(target)) { to throws(PluginError) in
+                    renameat2(root, from, folder, to, flags) == 0 ? 0 : errno
+                }
+            }
+            if outcome == ENOENT {
+                // Either the source is gone, or the directory that was made; the first ends the loop.
+                _ = try stat(source, call)
+                continue
+            }
+            guard outcome == 0 else { throw creationError("moving an object", errno: outcome) }
+            try directory.sync(root: root, relative: targetParent)
+            let origin = try openDirectory(root, sourceParent)
+            guard fsync(origin.raw) == 0 else { throw posixError("syncing a directory") }
+            return
+        }
+        throw PluginError(.busy, "the directory is being removed again and again", noEffect: true)
+    }
+}

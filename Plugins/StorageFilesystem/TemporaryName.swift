@@ -1,0 +1,93 @@
+import Glibc
+import PluginKit
+
+/// The name of a file that isn't an object yet: `<name>.<32 hexadecimal digits>.tmp` beside the object. Such names are
+/// never listed.
+///
+/// The first digit tells suspended bytes of writers (0), which an append may find, from puts on their way (f).
+struct TemporaryName: Sendable {
+    enum Purpose: UInt8, Sendable {
+        case put = 0x66
+        case writer = 0x30
+    }
+
+    private var bytes = InlineArray<256, UInt8>(repeating: 0)
+    private var count = 0
+    /// Where the digits begin.
+    private var digits = 0
+
+    static let digitCount = 32
+    private static let suffixCount = 37
+    private static let longestBase = 255 - suffixCount
+
+    /// A new name.
+    init(for name: UnsafeRawBufferPointer, _ purpose: Purpose) {
+        append(base: name)
+        var random = SystemRandomNumberGenerator()
+        append(hexadecimal: random.next())
+        append(hexadecimal: random.next())
+        bytes[digits] = purpose.rawValue
+        append(suffix: ".tmp")
+    }
+
+    /// The name that a token stands for; nil if it isn't one of ours.
+    init?(for name: UnsafeRawBufferPointer, token: [UInt8]) {
+        guard token.count == TemporaryName.digitCount, token.first == Purpose.writer.rawValue,
+            token.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x66 })
+        else { return nil }
+        append(base: name)
+        for byte in token { append(byte) }
+        append(suffix: ".tmp")
+    }
+
+    /// The 32 digits.
+    var token: [UInt8] { (digits..<(digits + TemporaryName.digitCount)).map { bytes[$0] } }
+
+    /// Lends the name, ended by NUL.
+    @inline(__always)
+    func withCString<R>(_ body: (UnsafePointer<CChar>) -> R) -> R {
+        withUnsafeBytes(of: bytes) { body($0.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self)) }
+    }
+
+    /// The digits of a found name, if it holds suspended bytes of a writer for the object that this name is for.
+    func tokenOfSibling(_ found: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard found.count == count, found[digits] == Purpose.writer.rawValue,
+            (0..<digits).allSatisfy({ bytes[$0] == found[$0] })
+        else { return nil }
+        let token = [UInt8](found[digits..<(digits + TemporaryName.digitCount)])
+        return TemporaryName.isSuffix(found, at: digits + TemporaryName.digitCount) ? token : nil
+    }
+
+    private static func isSuffix(_ name: UnsafeRawBufferPointer, at start: Int) -> Bool {
+        name[start...].elementsEqual(".tmp".utf8)
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        bytes[count] = byte
+        count += 1
+    }
+
+    private mutating func append(suffix: StaticString) {
+        for index in 0..<suffix.utf8CodeUnitCount { append(suffix.utf8Start[index]) }
+    }
+
+    /// The object's name and a dot. A name too long to be lengthened is cut and gets its hash, which keeps it apart.
+    private mutating func append(base name: UnsafeRawBufferPointer) {
+        if name.count <= TemporaryName.longestBase {
+            for byte in name { append(byte) }
+        } else {
+            for byte in name.prefix(TemporaryName.longestBase - 17) { append(byte) }
+            append(UInt8(ascii: "-"))
+            append(hexadecimal: name.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
+        }
+        append(UInt8(ascii: "."))
+        digits = count
+    }
+
+    private mutating func append(hexadecimal value: UInt64) {
+        for shift in stride(from: 60, through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
+            append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        }
+    }
+}
