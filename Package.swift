@@ -102,7 +102,7 @@ let package = Package(
             name: "Mooring",
             dependencies: [
                 "RegistryHTTP", "RegistryCore", "RegistryStorage", "RegistryPlugins", "RegistryTelemetry",
-                "RegistryConfiguration", "HTTPServer", "RegistryModel", logging, nioCore,
+                "RegistryConfiguration", "HTTPServer", "RegistryModel", logging, nioCore, nioHTTP1,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Host/Mooring",

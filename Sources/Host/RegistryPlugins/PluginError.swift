@@ -54,12 +54,15 @@ public struct PluginError: Error, Sendable, CustomStringConvertible {
     public let plugin: String
     /// What was found, and what to do.
     public let message: String
+    /// For `options`: the JSON pointer of the option that is wrong.
+    public let option: String?
 
     /// A broken rule.
-    public init(_ rule: Rule, plugin: String, _ message: String) {
+    public init(_ rule: Rule, plugin: String, _ message: String, option: String? = nil) {
         self.rule = rule
         self.plugin = plugin
         self.message = message
+        self.option = option
     }
 
     public var description: String { "plugin \(plugin): \(message) [rule \(rule.rawValue)]" }

@@ -46,16 +46,20 @@ public struct PluginTimeouts: Sendable {
 }
 
 /// Something that a configuration names: a component and its options.
-public struct ComponentConfiguration: Sendable {
+public struct PluginComponent: Sendable {
     /// The component's name.
     public var name: String
     /// Its options, a JSON object.
     public var options: String
+    /// The text of values that the JSON holds as numbers or booleans, by JSON pointer: an option that must be text gets
+    /// it, so that `accesskey: 0123` stays `0123`.
+    public var scalarTexts: [String: String]
 
     /// A component with options.
-    public init(name: String, options: String) {
+    public init(name: String, options: String, scalarTexts: [String: String] = [:]) {
         self.name = name
         self.options = options
+        self.scalarTexts = scalarTexts
     }
 }
 
@@ -108,7 +112,7 @@ public final class PluginHost: Sendable {
     /// Opens a storage driver and wraps it: the first middleware is the innermost, as in Distribution.
     /// - Throws: `PluginError`.
     public func openStorage(
-        _ component: ComponentConfiguration, middleware: [ComponentConfiguration] = []
+        _ component: PluginComponent, middleware: [PluginComponent] = []
     ) async throws -> any StorageDriver {
         var driver = try await start(component, "moor.storage/1", "storage").storage()
         for layer in middleware {
@@ -118,9 +122,9 @@ public final class PluginHost: Sendable {
     }
 
     /// Looks whether options fit a component, without making an instance.
-    public func checkOptions(_ component: ComponentConfiguration, interface: String, section: String) async throws {
+    public func checkOptions(_ component: PluginComponent, interface: String, section: String) async throws {
         let factory = try PluginFactory(try find(component.name, interface, section), timeouts: timeouts)
-        try await check(component, factory)
+        _ = try await check(component, factory)
     }
 
     /// Stops all instances, the latest first.
@@ -170,13 +174,13 @@ public final class PluginHost: Sendable {
     // MARK: Instances
 
     private func start(
-        _ component: ComponentConfiguration, _ interface: String, _ section: String
+        _ component: PluginComponent, _ interface: String, _ section: String
     ) async throws -> PluginInstance {
         let plugin = try find(component.name, interface, section)
         let factory = try PluginFactory(plugin, timeouts: timeouts)
-        try await check(component, factory)
+        let options = try await check(component, factory)
         do {
-            let instance = try await factory.create(component.name, options: component.options)
+            let instance = try await factory.create(component.name, options: options)
             try await instance.start()
             state.withLock { $0.instances.append(instance) }
             return instance
@@ -187,15 +191,18 @@ public final class PluginHost: Sendable {
         }
     }
 
-    private func check(_ component: ComponentConfiguration, _ factory: PluginFactory) async throws {
+    /// - Returns: the options, with texts where the schema wants texts.
+    private func check(_ component: PluginComponent, _ factory: PluginFactory) async throws -> String {
         let name = factory.plugin.info.name
         do {
+            var options = component.options
             if let schema = try await factory.schema(of: component.name) {
-                try OptionSchema(json: schema, plugin: name).check(component.options)
+                options = try OptionSchema(json: schema, plugin: name).check(options, texts: component.scalarTexts)
             }
-            if let report = try await factory.validate(component.name, options: component.options) {
+            if let report = try await factory.validate(component.name, options: options) {
                 try ValidationReport(json: report, plugin: name).check(logger: logger)
             }
+            return options
         } catch let error as StorageError {
             throw PluginError(.options, plugin: name, "its options can't be checked: \(error.message)")
         }

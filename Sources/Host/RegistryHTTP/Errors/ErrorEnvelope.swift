@@ -1,5 +1,6 @@
 import NIOCore
 import RegistryCore
+import RegistryModel
 
 /// The JSON that errors are answered with: `{"errors":[{"code":…,"message":…,"detail":…}]}` (OCI Distribution Spec,
 /// "Error Codes").

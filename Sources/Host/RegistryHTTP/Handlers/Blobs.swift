@@ -50,19 +50,14 @@ extension RequestContext {
     }
 
     private func getBlob(_ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
-        let range = requestedRange(digest)
+        var resolve: (@Sendable (UInt64) throws -> (offset: UInt64, length: UInt64)?)?
+        if let range = requestedRange(digest) { resolve = { size in try range.resolve(size: size) } }
         let content: BlobContent
-        do {
-            content = try await registry.blob(
-                name, digest, range: range.map { range in { try range.resolve(size: $0) } })
-        } catch let error as RegistryError where error.code == .rangeInvalid {
-            var headers = responder.headers()
-            if case .fields(let fields) = error.detail, let size = fields["size"] {
-                headers.add(name: "Content-Range", value: "bytes */\(size)")
-            }
-            headers.add(name: "Content-Type", value: "application/json")
-            return HTTPResponse(
-                status: .rangeNotSatisfiable, headers: headers, body: .bytes(ErrorEnvelope.json(error)))
+        do throws(RegistryError) {
+            content = try await registry.blob(name, digest, range: resolve)
+        } catch {
+            guard error.code == .rangeInvalid else { throw error }
+            return unsatisfiable(error)
         }
         var headers = responder.headers()
         for (name, value) in contentHeaders(digest) { headers.add(name: name, value: value) }
@@ -73,6 +68,15 @@ extension RequestContext {
             headers.add(name: "Content-Range", value: "bytes \(content.offset)-\(last)/\(content.status.size)")
         }
         return HTTPResponse(status: isPart ? .partialContent : .ok, headers: headers, body: body(of: content))
+    }
+
+    private func unsatisfiable(_ error: RegistryError) -> HTTPResponse {
+        var headers = responder.headers()
+        if case .fields(let fields) = error.detail, let size = fields["size"] {
+            headers.add(name: "Content-Range", value: "bytes */\(size)")
+        }
+        headers.add(name: "Content-Type", value: "application/json")
+        return HTTPResponse(status: .rangeNotSatisfiable, headers: headers, body: .bytes(ErrorEnvelope.json(error)))
     }
 
     /// A single range that the client asks for and that still applies; several at once are answered with the whole.

@@ -1,4 +1,5 @@
 import HTTPServer
+import NIOHTTP1
 import RegistryCore
 import RegistryModel
 

@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 /// A JSON value, for schemas and options.
-enum JSONValue: Decodable, Hashable {
+enum JSONValue: Codable, Hashable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -26,6 +26,19 @@ enum JSONValue: Decodable, Hashable {
             self = .array(value)
         } else {
             self = .object(try container.decode([String: JSONValue].self))
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .null: try container.encodeNil()
+        case .bool(let value): try container.encode(value)
+        case .integer(let value): try container.encode(value)
+        case .number(let value): try container.encode(value)
+        case .string(let value): try container.encode(value)
+        case .array(let value): try container.encode(value)
+        case .object(let value): try container.encode(value)
         }
     }
 
@@ -71,75 +84,110 @@ struct OptionSchema {
     }
 
     /// Checks options; the first thing wrong is thrown, named by its key.
-    func check(_ options: String) throws(PluginError) {
-        let value: JSONValue
+    /// - Parameter texts: the text of numbers and booleans, by JSON pointer.
+    /// - Returns: the options, with the text where the schema takes texts only.
+    func check(_ options: String, texts: [String: String] = [:]) throws(PluginError) -> String {
         do {
-            value = try JSONDecoder().decode(JSONValue.self, from: Data(options.utf8))
+            var value = try JSONDecoder().decode(JSONValue.self, from: Data(options.utf8))
+            if !texts.isEmpty { value = replacing(value, schema, texts, "") }
+            try check(value, schema, at: Place())
+            return String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
+        } catch let error as PluginError {
+            throw error
         } catch {
             throw PluginError(.options, plugin: plugin, "the options are not a JSON object")
         }
-        try check(value, schema, at: "")
     }
 
-    private func check(_ value: JSONValue, _ schema: JSONValue, at key: String) throws(PluginError) {
+    private func replacing(
+        _ value: JSONValue, _ schema: JSONValue, _ texts: [String: String], _ pointer: String
+    ) -> JSONValue {
+        if case .object(let members) = value {
+            let properties = schema.object?["properties"]?.object ?? [:]
+            var result = members
+            for (name, member) in members {
+                let key = name.replacing("~", with: "~0").replacing("/", with: "~1")
+                result[name] = replacing(member, properties[name] ?? .null, texts, "\(pointer)/\(key)")
+            }
+            return .object(result)
+        }
+        guard schema.object?["type"] == .string("string"), let text = texts[pointer] else { return value }
+        return .string(text)
+    }
+
+    /// Where a value stands: as people write it, and as a JSON pointer.
+    private struct Place {
+        var key = ""
+        var pointer = ""
+
+        func member(_ name: String) -> Place {
+            Place(
+                key: key.isEmpty ? name : "\(key).\(name)",
+                pointer: "\(pointer)/\(name.replacing("~", with: "~0").replacing("/", with: "~1"))")
+        }
+
+        func item(_ index: Int) -> Place { Place(key: "\(key)[\(index)]", pointer: "\(pointer)/\(index)") }
+    }
+
+    private func check(_ value: JSONValue, _ schema: JSONValue, at place: Place) throws(PluginError) {
         guard let rules = schema.object else { return }
-        try checkType(value, rules, key)
-        try checkBounds(value, rules, key)
-        if let object = value.object { try checkObject(object, rules, key) }
+        try checkType(value, rules, place)
+        try checkBounds(value, rules, place)
+        if let object = value.object { try checkObject(object, rules, place) }
         if let items = value.array, let rule = rules["items"] {
-            for (index, item) in items.enumerated() { try check(item, rule, at: "\(key)[\(index)]") }
+            for (index, item) in items.enumerated() { try check(item, rule, at: place.item(index)) }
         }
     }
 
-    private func checkType(_ value: JSONValue, _ rules: [String: JSONValue], _ key: String) throws(PluginError) {
+    private func checkType(_ value: JSONValue, _ rules: [String: JSONValue], _ place: Place) throws(PluginError) {
         let types = rules["type"]?.array?.compactMap(\.string) ?? rules["type"]?.string.map { [$0] }
         if let types {
             let name = value.typeName
             guard types.contains(name) || (name == "integer" && types.contains("number")) else {
-                throw wrong(key, "is \(article(name)); it must be \(types.map(article).joined(separator: " or "))")
+                throw wrong(place, "is \(article(name)); it must be \(types.map(article).joined(separator: " or "))")
             }
         }
         if let allowed = rules["enum"]?.array, !allowed.contains(value) {
             let names = allowed.compactMap(\.string).joined(separator: ", ")
-            throw wrong(key, "must be one of: \(names)")
+            throw wrong(place, "must be one of: \(names)")
         }
     }
 
-    private func checkBounds(_ value: JSONValue, _ rules: [String: JSONValue], _ key: String) throws(PluginError) {
+    private func checkBounds(_ value: JSONValue, _ rules: [String: JSONValue], _ place: Place) throws(PluginError) {
         if let number = value.double {
             if let minimum = rules["minimum"]?.double, number < minimum {
-                throw wrong(key, "is \(number.formattedShortly); it must be at least \(minimum.formattedShortly)")
+                throw wrong(place, "is \(number.formattedShortly); it must be at least \(minimum.formattedShortly)")
             }
             if let maximum = rules["maximum"]?.double, number > maximum {
-                throw wrong(key, "is \(number.formattedShortly); it must be at most \(maximum.formattedShortly)")
+                throw wrong(place, "is \(number.formattedShortly); it must be at most \(maximum.formattedShortly)")
             }
         }
         if let text = value.string, let minimum = rules["minLength"]?.double, Double(text.count) < minimum {
-            throw wrong(key, text.isEmpty ? "must not be empty" : "is too short")
+            throw wrong(place, text.isEmpty ? "must not be empty" : "is too short")
         }
     }
 
     private func checkObject(
-        _ object: [String: JSONValue], _ rules: [String: JSONValue], _ key: String
+        _ object: [String: JSONValue], _ rules: [String: JSONValue], _ place: Place
     ) throws(PluginError) {
         let properties = rules["properties"]?.object ?? [:]
         let isClosed = rules["additionalProperties"] == .bool(false)
         for name in object.keys.sorted() {
-            let path = key.isEmpty ? name : "\(key).\(name)"
             if let rule = properties[name], let value = object[name] {
-                try check(value, rule, at: path)
+                try check(value, rule, at: place.member(name))
             } else if isClosed {
                 let nearest = NearestName.of(name, in: properties.keys.sorted()).map { "; did you mean \"\($0)\"?" }
-                throw wrong(path, "is not an option\(nearest ?? "")")
+                throw wrong(place.member(name), "is not an option\(nearest ?? "")")
             }
         }
         for name in (rules["required"]?.array ?? []).compactMap(\.string) where object[name] == nil {
-            throw wrong(key.isEmpty ? name : "\(key).\(name)", "is required")
+            throw wrong(place.member(name), "is required")
         }
     }
 
-    private func wrong(_ key: String, _ what: String) -> PluginError {
-        PluginError(.options, plugin: plugin, key.isEmpty ? "the options value \(what)" : "option \"\(key)\" \(what)")
+    private func wrong(_ place: Place, _ what: String) -> PluginError {
+        let subject = place.key.isEmpty ? "the options value" : "option \"\(place.key)\""
+        return PluginError(.options, plugin: plugin, "\(subject) \(what)", option: place.pointer)
     }
 
     private func article(_ type: String) -> String {

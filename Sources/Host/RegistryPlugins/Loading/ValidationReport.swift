@@ -32,6 +32,7 @@ struct ValidationReport: Decodable {
         }
         guard let first = errors?.first else { return }
         let key = (first.pointer ?? "").split(separator: "/").joined(separator: ".")
-        throw PluginError(.options, plugin: plugin, "option \"\(key)\": \(first.message)")
+        throw PluginError(
+            .options, plugin: plugin, "option \"\(key)\": \(first.message)", option: first.pointer)
     }
 }

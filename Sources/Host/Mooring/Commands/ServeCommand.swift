@@ -1,0 +1,39 @@
+import ArgumentParser
+import Glibc
+import Logging
+
+/// `mooring serve`
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the registry.",
+        discussion: """
+            Without a file, and without REGISTRY_CONFIGURATION_PATH, it serves http://127.0.0.1:5000 with the filesystem \
+            driver in ./data. Each value can be overridden by an environment variable REGISTRY_<SECTION>_<KEY>. SIGTERM \
+            and SIGINT stop it; running transfers may end within http.draintimeout.
+            """)
+
+    @Argument(help: "The configuration, in Distribution's format (version 0.1).")
+    var configuration: String?
+
+    func run() throws {
+        let (configuration, issues) = try ConfigurationFile.load(self.configuration)
+        let assembly = ServerAssembly(configuration)
+        for issue in issues { assembly.logger.warning("\(issue)") }
+        let signals = TerminationSignals()
+        Detached.run {
+            try await assembly.start()
+        } onError: { error in
+            assembly.logger.critical("can't start: \(assembly.explain(error))")
+            // Plugins may have registered functions that run at exit; after a failed start they mustn't.
+            _exit(1)
+        }
+        let name = signals.wait()
+        assembly.logger.info("stopping", metadata: ["signal": "\(name)"])
+        Detached.run {
+            await assembly.stop()
+        } onError: { _ in
+        }
+        _exit(0)
+    }
+}

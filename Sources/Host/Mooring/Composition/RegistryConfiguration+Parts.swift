@@ -1,0 +1,116 @@
+import HTTPServer
+import Logging
+import RegistryConfiguration
+import RegistryCore
+import RegistryHTTP
+import RegistryPlugins
+import RegistryTelemetry
+
+// The configuration, turned into what each part takes. One place per part.
+
+extension RegistryConfiguration.Log {
+    var settings: LogConfiguration {
+        LogConfiguration(
+            level: RegistryLogging.level(named: level.rawValue) ?? .info,
+            format: LogFormat(rawValue: formatter.rawValue) ?? .text, fields: fields)
+    }
+}
+
+extension RegistryConfiguration.Storage {
+    var timeouts: PluginTimeouts {
+        var timeouts = PluginTimeouts()
+        timeouts.operation = operationTimeout
+        timeouts.transfer = max(operationTimeout, timeouts.transfer)
+        return timeouts
+    }
+}
+
+extension ComponentConfiguration {
+    var forPlugin: PluginComponent {
+        PluginComponent(name: name, options: options.json, scalarTexts: options.scalarTexts)
+    }
+}
+
+extension RegistryConfiguration {
+    var registrySettings: RegistrySettings {
+        var settings = RegistrySettings()
+        settings.deleteEnabled = storage.deleteEnabled
+        settings.readOnly = storage.readOnly
+        settings.redirects = !storage.redirectDisabled
+        settings.catalogMaximum = catalogMaxEntries
+        settings.tagsMaximum = tagsMaxTags
+        settings.manifestLimit = http.limits.manifestBytes
+        settings.secret = http.secret ?? ""
+        settings.indexValidation = validation.indexes
+        return settings
+    }
+
+    var httpSettings: RegistryHTTPSettings {
+        var settings = RegistryHTTPSettings()
+        settings.prefix = http.prefix
+        settings.host = http.host
+        settings.relativeURLs = http.relativeURLs
+        settings.headers = http.headers.flatMap { header in header.values.map { (header.name, $0) } }
+        settings.uploadLimit = http.limits.uploadBytes.map { UInt64(max(0, $0)) }
+        return settings
+    }
+
+    var serverConfiguration: HTTPServerConfiguration {
+        var server = HTTPServerConfiguration(addresses: [http.address.serverAddress])
+        server.tls = http.tls.map(\.serverTLS)
+        server.http2 = !http.http2Disabled
+        server.h2c = http.h2cEnabled
+        server.limits.headerBytes = http.limits.headerBytes
+        server.limits.headerCount = http.limits.headers
+        server.limits.connections = http.limits.connections
+        server.timeouts.header = http.timeouts.header
+        server.timeouts.keepAlive = http.timeouts.idle
+        server.timeouts.bodyStall = http.timeouts.stall
+        server.timeouts.writeStall = http.timeouts.stall
+        server.eventLoopThreads = http.threads
+        return server
+    }
+}
+
+extension RegistryConfiguration.Validation {
+    var indexes: RegistrySettings.IndexValidation {
+        if disabled { return .none }
+        switch platforms {
+        case .all: return .all
+        case .none: return .none
+        case .list: return .platforms(Set(platformList.map { "\($0.os)/\($0.architecture)" }))
+        }
+    }
+}
+
+extension RegistryConfiguration.HTTP {
+    /// Zero is what Distribution calls no graceful stop at all; here it means a short one.
+    var effectiveDrainTimeout: Duration { drainTimeout > .zero ? drainTimeout : .seconds(10) }
+}
+
+extension RegistryConfiguration.TLS {
+    var serverTLS: HTTPServerConfiguration.TLS {
+        HTTPServerConfiguration.TLS(
+            certificateFile: certificate, privateKeyFile: key, minimumVersion: minimum == .tls13 ? .tls13 : .tls12,
+            cipherSuites: cipherSuites.isEmpty ? nil : cipherSuites)
+    }
+}
+
+extension ListenAddress {
+    var serverAddress: HTTPServerConfiguration.Address {
+        switch self {
+        case .tcp(let host, let port): .tcp(host: host ?? "::", port: port)
+        case .unix(let path): .unix(path: path)
+        }
+    }
+}
+
+extension HTTPServerConfiguration.Address {
+    /// As people write it.
+    var text: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): "unix:\(path)"
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import Glibc
+import HTTPServer
+import Logging
+import NIOHTTP1
+import RegistryConfiguration
+import RegistryCore
+import RegistryHTTP
+import RegistryPlugins
+import RegistryStorage
+import RegistryTelemetry
+import Synchronization
+
+/// Puts a server together from its configuration.
+final class ServerAssembly: Sendable {
+    /// Where log lines go.
+    enum LogTarget {
+        case standardError
+        case nothing
+    }
+
+    /// A part that can't be had; the text says which and why.
+    struct Refusal: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let logger: Logger
+    let plugins: PluginHost
+    private let configuration: RegistryConfiguration
+    private let metrics = MetricsStore()
+    private let server = Mutex<HTTPServer?>(nil)
+    private let accessLog: AccessLog?
+
+    init(_ configuration: RegistryConfiguration, logsTo target: LogTarget = .standardError) {
+        self.configuration = configuration
+        switch target {
+        case .standardError: logger = RegistryLogging(configuration.log.settings).logger(label: Product.name)
+        case .nothing: logger = Logger(label: Product.name) { _ in SwiftLogNoOpLogHandler() }
+        }
+        accessLog = configuration.log.accessLogDisabled ? nil : AccessLog()
+        plugins = PluginHost(
+            product: Product.name, version: Product.version, search: Self.search(configuration.plugins),
+            timeouts: configuration.storage.timeouts, logger: logger, metrics: metrics)
+    }
+
+    /// Starts serving.
+    func start() async throws {
+        if let auth = configuration.auth {
+            // A backend that is configured and not there must never mean that everybody is let in.
+            throw Refusal(
+                description:
+                    "\(auth.origin): auth.\(auth.name) names a backend that no plugin offers; refusing to run open")
+        }
+        let driver = try await openStorage()
+        let settings = configuration.registrySettings
+        if settings.secret.isEmpty {
+            logger.notice("http.secret is not set: uploads can't go on in another process or after a restart")
+        }
+        let registry = Registry(driver: driver, settings: settings, logger: logger)
+        let responder = RegistryResponder(registry: registry, settings: configuration.httpSettings, logger: logger)
+        let server = HTTPServer(
+            configuration: configuration.serverConfiguration, logger: logger, responder: responder,
+            onExchange: accessLog.map(Self.recorder))
+        self.server.withLock { $0 = server }
+        let addresses = try await server.start()
+        logger.info(
+            "listening",
+            metadata: [
+                "address": "\(addresses.map(\.text).joined(separator: ", "))", "storage": "\(driver.name)",
+                "version": "\(Product.version)",
+            ])
+    }
+
+    /// Stops serving: running transfers may end, then plugins are stopped.
+    func stop() async {
+        let server = self.server.withLock { $0.take() }
+        await server?.shutdown(drain: configuration.http.effectiveDrainTimeout)
+        await plugins.shutdown()
+        _ = accessLog?.flush()
+    }
+
+    private func openStorage() async throws -> any StorageDriver {
+        try await plugins.openStorage(
+            configuration.storage.driver.forPlugin, middleware: configuration.storageMiddleware.map(\.forPlugin))
+    }
+
+    /// What is wrong with the components that the configuration names.
+    func checkPlugins() async -> [String] {
+        var problems: [String] = []
+        let parts =
+            [(configuration.storage.driver, "moor.storage/1", "storage")]
+            + configuration.storageMiddleware.map { ($0, "moor.storage-middleware/1", "middleware.storage") }
+        for (component, interface, section) in parts {
+            do {
+                try await plugins.checkOptions(component.forPlugin, interface: interface, section: section)
+            } catch {
+                problems.append(explain(error))
+            }
+        }
+        return problems
+    }
+
+    /// An error with the place in the configuration that it comes from.
+    func explain(_ error: any Error) -> String {
+        guard let error = error as? PluginError, let pointer = error.option else { return "\(error)" }
+        let components = [configuration.storage.driver] + configuration.storageMiddleware
+        let places = components.map { $0.options.origins.isEmpty ? $0.origin : $0.options.origin(at: pointer) }
+        return "\(places[0]): \(error)"
+    }
+
+    private static func recorder(_ log: AccessLog) -> @Sendable (HTTPExchange) -> Void {
+        { exchange in
+            log.record(
+                AccessEntry(
+                    remote: exchange.remoteAddress, method: exchange.method.rawValue, target: exchange.target,
+                    version: "HTTP/\(exchange.version.major).\(exchange.version.minor)",
+                    status: Int(exchange.status.code), bytes: Int64(clamping: exchange.bytesSent),
+                    referer: exchange.requestHeaders.first(name: "Referer") ?? "",
+                    userAgent: exchange.requestHeaders.first(name: "User-Agent") ?? ""))
+        }
+    }
+
+    /// Where plugins are looked for when the configuration doesn't say: beside the executable, and where packages put
+    /// them. Never the working directory.
+    private static func search(_ plugins: RegistryConfiguration.Plugins) -> PluginSearch {
+        let files = plugins.load.map { PluginSearch.File(path: $0.path, sha256: $0.sha256) }
+        guard plugins.directories.isEmpty else { return PluginSearch(directories: plugins.directories, files: files) }
+        var directories = ["/usr/lib/mooring/plugins"]
+        if let resolved = realpath("/proc/self/exe", nil) {
+            let executable = String(cString: resolved)
+            free(resolved)
+            if let slash = executable.lastIndex(of: "/") { directories.insert(String(executable[..<slash]), at: 0) }
+        }
+        return PluginSearch(directories: directories, files: files)
+    }
+}
