@@ -73,6 +73,17 @@ struct HostileInputTests {
         return bytes
     }
 
+    @Test("The deepest file and the deepest variable together are read and printed")
+    func deepest() throws {
+        let list = String(repeating: "[", count: 59) + "x" + String(repeating: "]", count: 59)
+        let value = String(repeating: "[", count: 63) + "zz" + String(repeating: "]", count: 63)
+        let name = "REGISTRY_STORAGE_OWN" + String(repeating: "_B", count: 30)
+        let loaded = load("version: 0.1\nstorage: {own: {a: \(list)}}", environment: [name: value])
+        let json = try #require(loaded.configuration, "\(loaded.report)").storage.driver.options.json
+        #expect(json.contains("x") && json.contains("zz"))
+        #expect(loaded.show().contains("- - - - zz"))
+    }
+
     @Test("Long and deep files end in one error")
     func large() {
         let deep = (0..<200).map { String(repeating: " ", count: $0) + "a:\n" }.joined()

@@ -31,7 +31,7 @@ struct PrintingTests {
             version: 0.1
             storage:
               s3: {accesskey: hunter2, secretkey: hunter2, keyid: visible1, regionendpoint: "https://me:hunter2@s3.local/",
-                credentials: {type: hunter2, list: [hunter2]}, sse_customer_key: hunter2x}
+                credentials: {type: hunter2, list: [hunter2]}, sse_customer_key: hunter2}
             auth: {token: {realm: visible2, nested: [{password: hunter2}]}}
             middleware: {storage: [{name: cloudfront, options: {privatekey: hunter2, baseurl: "https://a:hunter2@b"}}]}
             http: {secret: hunter2, tls: {certificate: visible3, key: visible4}}
@@ -42,21 +42,22 @@ struct PrintingTests {
             mysecret: hunter2
             """, environment: ["REGISTRY_REDIS_SENTINELPASSWORD": "hunter2", "REGISTRY_STORAGE_S3_SAS": "hunter2"])
         let shown = loaded.show()
-        #expect(!(shown + loaded.report).replacing("hunter2x", with: "").contains("hunter2"), "\(shown)")
+        #expect(!(shown + loaded.report).contains("hunter2"), "\(shown)")
         for text in ["visible1", "visible2", "visible3", "visible4", "https://<secret>@s3.local/", "keyid"] {
             #expect(shown.contains(text), "\(shown)")
         }
     }
 
     @Test(
-        "User information of URLs is hidden",
+        "User information and queries of URLs are hidden",
         arguments: [
             ("https://a:b@c/d", "https://<secret>@c/d"), ("https://c/d", "https://c/d"), ("a@b", "a@b"),
             ("x https://a@b https://c:d@e", "x https://<secret>@b https://<secret>@e"), ("://@", "://<secret>@"),
+            ("https://a/b?sig=x y", "https://a/b?<secret> y"), ("what? a?b", "what? a?b"),
             ("https://a:p@ss@c", "https://<secret>@c"), ("https://a:p@\u{301}c", "https://<secret>@\u{301}c"),
         ])
     func userInfo(text: String, hidden: String) {
-        #expect(SecretMask.withoutUserInfo(text) == hidden)
+        #expect(SecretMask.withoutCredentials(text) == hidden)
     }
 
     @Test("What is printed can be read again and means the same")
@@ -90,6 +91,7 @@ struct PrintingTests {
         #expect(tls.contains("Value: one of tls1.2, tls1.3. Default: tls1.2."))
         #expect(!tls.contains("http.addr"))
         #expect(ConfigurationDescription.describe(prefix: "http.tl") == nil)
+        #expect(ConfigurationDescription.describe(prefix: "storage.s3")?.hasPrefix("storage.<driver>\n") == true)
         #expect(ConfigurationDescription.nearest(to: "http.adr") == "http.addr")
         #expect(try #require(ConfigurationDescription.describe()).contains("redis.poolsize"))
     }

@@ -55,9 +55,9 @@ extension ConfigurationDecoder {
     }
 
     private mutating func reportSeveral(_ entries: [YAMLEntry], _ path: String, _ kind: String, _ fixed: [String]) {
-        let names = entries.map { "\(Printable.quoted($0.key)) (\($0.origin))" }.joined(separator: " and ")
+        let names = entries.prefix(4).map { "\(Printable.quoted($0.key)) (\($0.origin))" }.joined(separator: " and ")
         var message = "expected exactly one \(kind), found \(names)"
-        for entry in entries {
+        for entry in entries.prefix(4) {
             if let nearest = EditDistance.nearest(to: entry.key, among: fixed) {
                 message += "; is \(Printable.quoted(entry.key)) meant to be \(path).\(nearest)?"
             }

@@ -2,7 +2,12 @@
 public enum ConfigurationDescription {
     /// The keys below a prefix, such as `http.tls`, or all of them. Nil if there are none.
     public static func describe(prefix: String? = nil) -> String? {
-        let keys = ConfigurationKey.all.filter { matches($0.path, prefix: prefix) }
+        var keys = ConfigurationKey.all.filter { matches($0.path, prefix: prefix) }
+        if keys.isEmpty, let parent = prefix?.split(separator: ".").first {
+            // `storage.s3` is described by `storage.<driver>`.
+            let isFree = KeySchema.root.child(parent.lowercased())?.wildcard != nil
+            keys = ConfigurationKey.all.filter { isFree && $0.path.hasPrefix("\(parent.lowercased()).<") }
+        }
         if keys.isEmpty { return nil }
         return keys.map(entry).joined()
     }
@@ -17,7 +22,13 @@ public enum ConfigurationDescription {
         var text = ConfigurationPage.introduction
         for top in KeySchema.root.children {
             text += "\n### `\(top.name)`\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
-            for key in ConfigurationKey.all where matches(key.path, prefix: top.name) { text += row(key) }
+            var said: ConfigurationKey?
+            for key in ConfigurationKey.all where matches(key.path, prefix: top.name) {
+                // What holds for a group is said once.
+                let isSaid = said.map { $0.status == key.status && matches(key.path, prefix: $0.path) } ?? false
+                text += row(key, remark: isSaid ? "" : remark(key))
+                if !isSaid { said = key.status == .supported ? nil : key }
+            }
         }
         return text + ConfigurationPage.conclusion
     }
@@ -36,15 +47,16 @@ public enum ConfigurationDescription {
         return text + (key.isSecret ? ". Secret" : "") + ".\n"
     }
 
-    private static func row(_ key: ConfigurationKey) -> String {
+    private static func row(_ key: ConfigurationKey, remark: String) -> String {
         let type = key.type == .section ? "" : key.type.description
         let standard = key.standard.map { "`\($0)`" } ?? ""
-        return "| `\(key.path)` | \(type) | \(standard) | \(key.text)\(remark(key)) |\n"
+        return
+            "| `\(key.path)` | \(type) | \(standard) | \(key.text)\(remark)\(key.isSecret ? " Never printed." : "") |\n"
     }
 
     private static func remark(_ key: ConfigurationKey) -> String {
         switch key.status {
-        case .supported: key.isSecret ? " Never printed." : ""
+        case .supported: ""
         case .later: " Not available yet: ignored, with a warning."
         case .refused: " Not available yet: refused, with an error."
         case .accepted(let reason): " No effect: \(reason)."

@@ -67,11 +67,11 @@ enum ConfigurationPage {
         ## Secrets
 
         What is printed never holds a secret: keys marked so below, options whose names hold words like `secret`,
-        `password`, `token` or `key`, and the user part of URLs are shown as `<secret>`.
+        `password`, `token` or `key`, and the user part and the query of URLs are shown as `<secret>`.
 
         ## Keys
 
-        `[]` marks a list of groups, `<name>` a name that is free.
+        `[]` marks a list of groups, `<name>` a name that is free. What is said of a group holds for the keys below it.
 
         """
 

@@ -131,7 +131,7 @@ struct EffectivePrinter {
     private static func text(_ scalar: YAMLScalar, isHidden: Bool) -> String {
         if scalar.resolved == .null { return "null" }
         if isHidden && !scalar.text.isEmpty { return SecretMask.mask }
-        let text = SecretMask.withoutUserInfo(scalar.text)
+        let text = SecretMask.withoutCredentials(scalar.text)
         let means = YAMLScalar(text: text, isPlain: true).resolved
         // Quotes where plain text would mean something else or would not be safe.
         let isPlain = isSafe(text) && (scalar.isPlain || means == .text(text))

@@ -56,7 +56,7 @@ extension YAMLNode {
             case .null: return "nothing"
             case .boolean: return "the truth value \(Printable.escaped(scalar.text))"
             case .integer, .large, .number: return "the number \(Printable.escaped(scalar.text, limit: 60))"
-            case .text(let text): return "the text \(Printable.quoted(SecretMask.withoutUserInfo(text)))"
+            case .text(let text): return "the text \(Printable.quoted(SecretMask.withoutCredentials(text)))"
             }
         }
     }
