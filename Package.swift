@@ -137,7 +137,7 @@ let package = Package(
         tests("RegistryHTTPTests", ["RegistryHTTP", "RegistryCore", "RegistryModel", "TestSupport", nioCore]),
         tests(
             "PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore], exclude: ["Fixtures"]),
-        tests("EndToEndTests", ["TestSupport"]),
+        tests("EndToEndTests", ["TestSupport"], exclude: ["Fixtures"]),
         tests("ArchitectureTests", ["TestSupport"]),
     ]
 )

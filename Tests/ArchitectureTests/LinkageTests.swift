@@ -23,7 +23,7 @@ struct LinkageTests {
 
     @Test("A plugin exports its entry and nothing else", arguments: try BuildProducts.plugins())
     func exports(library: String) async throws {
-        let symbols = try await Command.run("nm", ["-D", "--defined-only", library]).checked().text
+        let symbols = try await Command.run("nm", ["-D", "--defined-only", "--extern-only", library]).checked().text
         let names = symbols.split(separator: "\n").map { String($0.split(separator: " ").last ?? "") }
         #expect(names == ["moor_plugin_entry"])
     }
