@@ -41,7 +41,10 @@ struct OptionsDecoder {
 
     private func message(forUnknown key: String) -> String {
         guard let nearest = known.min(by: { distance($0, key) < distance($1, key) }), distance(nearest, key) <= 3
-        else { return "unknown key; known are: " + known.joined(separator: ", ") }
+        else {
+            return known.isEmpty
+                ? "unknown key; there are none" : "unknown key; known are: " + known.joined(separator: ", ")
+        }
         return "unknown key; did you mean \(nearest)?"
     }
 
