@@ -2,7 +2,7 @@
  *
  * One header, C11 and later or C++17; importable from Swift, Rust, Zig and Go. A plugin is a shared library that
  * exports exactly one function, moor_plugin_entry. Everything else travels through tables of function pointers.
- * README.md beside this file states the contract in prose: lifecycle, ownership, threads and versioning.
+ * Sources/PluginABI/README.md states the contract in prose: lifecycle, ownership, threads and versioning.
  *
  * Words used below
  *   caller       the side that calls a function pointer; the host for the tables a plugin fills, and the reverse
