@@ -3,14 +3,14 @@ import NIOCore
 import NIOHTTP1
 import Testing
 
-@Suite("Time-outs")
+@Suite("Time-outs", .serialized)
 struct TimeoutTests {
     private static func short(_ configuration: inout HTTPServerConfiguration) {
-        configuration.timeouts.header = .milliseconds(900)
-        configuration.timeouts.keepAlive = .milliseconds(900)
-        configuration.timeouts.bodyStall = .milliseconds(900)
-        configuration.timeouts.writeStall = .milliseconds(900)
-        configuration.timeouts.linger = .milliseconds(900)
+        configuration.timeouts.header = .milliseconds(1500)
+        configuration.timeouts.keepAlive = .milliseconds(1500)
+        configuration.timeouts.bodyStall = .milliseconds(1500)
+        configuration.timeouts.writeStall = .milliseconds(1500)
+        configuration.timeouts.linger = .milliseconds(1500)
     }
 
     @Test("A head that trickles in is answered 408")
@@ -43,7 +43,7 @@ struct TimeoutTests {
     func idle() async throws {
         try await withServer(Self.short, answering: { _ in .text("ok") }) { port in
             let client = try Client(port: port)
-            for _ in 0..<12 {
+            for _ in 0..<20 {
                 try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 #expect(try await client.answer().status == 200)
                 try await Task.sleep(for: .milliseconds(100))
@@ -55,7 +55,7 @@ struct TimeoutTests {
     @Test("A responder may take longer than every time-out")
     func slowResponder() async throws {
         let responder: @Sendable (HTTPRequest) async -> HTTPResponse = { _ in
-            try? await Task.sleep(for: .milliseconds(2500))
+            try? await Task.sleep(for: .milliseconds(3500))
             return .text("late")
         }
         try await withServer(Self.short, answering: responder) { port in
@@ -77,18 +77,38 @@ struct TimeoutTests {
         }
         try await withServer(Self.short, answering: responder) { port in
             let trickling = try Client(port: port)
-            try await trickling.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n")
-            for _ in 0..<15 {
+            try await trickling.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n")
+            for _ in 0..<20 {
                 try await trickling.send("x")
                 try await Task.sleep(for: .milliseconds(80))
             }
-            #expect(try await trickling.answer().text == "15")
+            #expect(try await trickling.answer().text == "20")
 
             let stalling = try Client(port: port)
             try await stalling.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
             let answer = try await stalling.answer()
             #expect(answer.status == 408)
             #expect(answer["connection"] == "close")
+        }
+    }
+
+    @Test("A busy HTTP/2 connection is kept, an idle one is told to go and closed")
+    func idleHTTP2() async throws {
+        let responder: @Sendable (HTTPRequest) async -> HTTPResponse = { _ in
+            try? await Task.sleep(for: .milliseconds(3500))
+            return .text("late")
+        }
+        try await withServer(
+            { configuration in
+                Self.short(&configuration)
+                configuration.h2c = true
+            }, answering: responder
+        ) { port in
+            let client = try Client(port: port)
+            try await client.send(RawHTTP2.preface + RawHTTP2.get("/", stream: 1))
+            try await RawHTTP2.expectData("late", client)
+            // GOAWAY, then the end.
+            #expect(try await client.rest().count >= 17)
         }
     }
 
@@ -107,7 +127,7 @@ struct TimeoutTests {
             let slow = try Client(port: port, receiveBuffer: 16384)
             try await slow.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             _ = try await slow.head()
-            for _ in 0..<15 {
+            for _ in 0..<20 {
                 _ = try await slow.bytes(16384)
                 try await Task.sleep(for: .milliseconds(100))
             }

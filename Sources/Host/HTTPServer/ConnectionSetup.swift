@@ -31,7 +31,7 @@ struct ConnectionSetup: Sendable {
     func configureHTTP1(
         _ pipeline: ChannelPipeline.SynchronousOperations, _ loop: LoopContext, _ connection: Connection
     ) throws {
-        let handler = ExchangeHandler(loop: loop, connection: connection, isHTTP2: false)
+        let handler = ExchangeHandler(loop: loop, connection: connection)
         let decoder = RequestDecoder(limits: core.configuration.limits) { [unowned handler] in handler.bytesArrived() }
         try pipeline.addHandler(ByteToMessageHandler(decoder))
         try pipeline.addHandler(handler)
@@ -61,7 +61,7 @@ struct ConnectionSetup: Sendable {
             streamDelegate: manager.http2StreamDelegate
         ) { channel in
             channel.eventLoop.makeCompletedFuture {
-                let handler = ExchangeHandler(loop: loop, connection: connection, isHTTP2: true)
+                let handler = ExchangeHandler(loop: loop, connection: connection, parent: owner)
                 try channel.pipeline.syncOperations.addHandlers(
                     HTTP2FramePayloadToHTTP1ServerCodec(), handler)
             }

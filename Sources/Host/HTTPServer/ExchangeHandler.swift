@@ -31,7 +31,9 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
 
     let loop: LoopContext
     let connection: Connection
-    let isHTTP2: Bool
+    /// The HTTP/2 connection, if this is one of its streams.
+    private let parent: HTTP2Connection?
+    var isHTTP2: Bool { parent != nil }
     var context: ChannelHandlerContext?
     var watchIndex = -1
 
@@ -74,16 +76,18 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
         var answer: (status: HTTPResponseStatus, headers: HTTPHeaders)?
     }
 
-    init(loop: LoopContext, connection: Connection, isHTTP2: Bool) {
+    /// - Parameter parent: the HTTP/2 connection, if this is to be one of its streams
+    init(loop: LoopContext, connection: Connection, parent: HTTP2Connection? = nil) {
         self.loop = loop
         self.connection = connection
-        self.isHTTP2 = isHTTP2
+        self.parent = parent
         mark = loop.tick
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         loop.watch(self)
+        parent?.streamOpened()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -100,6 +104,7 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
         guard phase != .closed else { return }
         phase = .closed
         loop.unwatch(self)
+        parent?.streamClosed()
         queue.removeAll()
         guard let exchange else { return }
         exchange.body.fail(.clientGone)

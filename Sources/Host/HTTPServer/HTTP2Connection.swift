@@ -40,18 +40,15 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
         context.fireChannelInactive()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch event {
-        case is NIOHTTP2StreamCreatedEvent:
-            streams += 1
-            hasStreams = true
-        case is StreamClosedEvent:
-            streams -= 1
-            mark = loop.tick
-        default:
-            break
-        }
-        context.fireUserInboundEventTriggered(event)
+    /// A stream has begun. The multiplexer tells its streams, not the connection's pipeline.
+    func streamOpened() {
+        streams += 1
+        hasStreams = true
+    }
+
+    func streamClosed() {
+        streams -= 1
+        mark = loop.tick
     }
 
     /// Stream errors reach the stream's own handler; whatever comes here concerns the connection.

@@ -55,7 +55,7 @@ extension HTTPRequest {
     func collected() async throws -> [UInt8] {
         var bytes: [UInt8] = []
         while let batch = try await body.next() {
-            for buffer in batch { bytes += buffer.readableBytesView }
+            for buffer in batch { buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) } }
         }
         return bytes
     }
@@ -146,7 +146,11 @@ final class OpenFile: Sendable {
     }
 }
 
-/// Bytes that no two places share.
+/// Bytes in which a shifted, repeated or missing piece shows.
 func pattern(_ count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    let block = (0..<65_521).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count { bytes.append(contentsOf: block.prefix(count - bytes.count)) }
+    return bytes
 }
