@@ -53,18 +53,22 @@ extension StoragePath {
         return byte < 128 && word >> UInt64(byte & 63) & 1 == 1
     }
 
-    /// Whether the bytes are a path of at least one segment.
+    /// Whether the bytes are a path of at least one segment. Runs before every operation, so eight bytes at a time.
     static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 2, bytes[0] == UInt8(ascii: "/") else { return false }
         var start = 1
-        for index in 1..<bytes.count {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: "/") {
-                guard isSegment(bytes, start, index) else { return false }
-                start = index + 1
-            } else if !isLegal(byte) {
-                return false
+        var index = 1
+        while index < bytes.count {
+            let word = PathWord(bytes, at: index)
+            guard word.isLegal else { return false }
+            var slashes = word.slashes
+            while slashes != 0 {
+                let end = index + slashes.trailingZeroBitCount / 8
+                guard isSegment(bytes, start, end) else { return false }
+                start = end + 1
+                slashes &= slashes &- 1
             }
+            index += 8
         }
         return isSegment(bytes, start, bytes.count)
     }
@@ -97,5 +101,52 @@ extension StoragePath {
     public static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
         for byte in name where !isLegal(byte) { return false }
         return isSegment(name, 0, name.count)
+    }
+}
+
+/// Eight bytes of a path, examined at once. Each test gives the high bit of the bytes that pass it.
+private struct PathWord {
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let highs: UInt64 = 0x8080_8080_8080_8080
+    private let word: UInt64
+
+    /// The bytes from `index`; those behind the end count as letters.
+    @inline(__always)
+    init(_ bytes: UnsafeRawBufferPointer, at index: Int) {
+        let left = bytes.count - index
+        if left >= 8 {
+            word = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        } else {
+            var tail = PathWord.ones &* UInt64(UInt8(ascii: "a"))
+            withUnsafeMutableBytes(of: &tail) { tail in
+                tail.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[index...]))
+            }
+            word = tail
+        }
+    }
+
+    /// Whether all are letters, digits or one of `-._/`.
+    var isLegal: Bool {
+        if word & PathWord.highs != 0 { return false }
+        // `-`, `.`, `/` and the digits follow one another in ASCII.
+        let letters = PathWord.within(word | PathWord.ones &* 0x20, UInt8(ascii: "a"), UInt8(ascii: "z"))
+        let others = PathWord.within(word, UInt8(ascii: "-"), UInt8(ascii: "9")) | equal(UInt8(ascii: "_"))
+        return (letters | others) & PathWord.highs == PathWord.highs
+    }
+
+    /// Where a `/` stands.
+    var slashes: UInt64 { equal(UInt8(ascii: "/")) }
+
+    /// Bytes of 7 bits that lie in a range.
+    private static func within(_ word: UInt64, _ low: UInt8, _ high: UInt8) -> UInt64 {
+        let notBelow = word &+ ones &* UInt64(0x80 - low)
+        let above = word &+ ones &* UInt64(0x7f - high)
+        return notBelow & ~above & highs
+    }
+
+    /// Bytes of 7 bits that equal one.
+    private func equal(_ byte: UInt8) -> UInt64 {
+        let difference = word ^ PathWord.ones &* UInt64(byte)
+        return ~(difference &+ PathWord.ones &* 0x7f) & PathWord.highs
     }
 }
