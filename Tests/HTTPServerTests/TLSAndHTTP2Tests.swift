@@ -158,6 +158,21 @@ struct TLSAndHTTP2Tests {
         await server.shutdown(drain: .zero)
     }
 
+    @Test("Header limits hold for HTTP/2 too")
+    func headerLimits() async throws {
+        try await withServer({ $0.h2c = true }, answering: { _ in .text("ok") }) { port in
+            let base = ["curl", "-sS", "--http2-prior-knowledge", "-w", "%{http_code}", "http://127.0.0.1:\(port)/"]
+            let many = (0..<120).flatMap { ["-H", "X-\($0): a"] }
+            let tooMany = try await run(base + many)
+            #expect(tooMany.output == "431")
+            let fine = try await run(base + many.prefix(160))
+            #expect(fine.output == "ok200")
+            let large = (0..<8).flatMap { ["-H", "X-\($0): \(String(repeating: "a", count: 8000))"] }
+            let tooLarge = try await run(base + large)
+            #expect(!tooLarge.output.contains("200"))
+        }
+    }
+
     @Test("A stream that the client resets cancels its task; the connection serves others")
     func streamReset() async throws {
         let cancelled = Shared(false)

@@ -59,9 +59,11 @@ struct ConnectionSetup: Sendable {
         _ = try pipeline.configureHTTP2Pipeline(
             mode: .server, connectionConfiguration: settings, streamConfiguration: stream,
             streamDelegate: manager.http2StreamDelegate
-        ) { channel in
+        ) { [weak owner] channel in
+            // Weak: a multiplexer that outlived its connection would keep it counted.
             channel.eventLoop.makeCompletedFuture {
-                let handler = ExchangeHandler(loop: loop, connection: connection, parent: owner)
+                guard let owner else { throw ChannelError.ioOnClosedChannel }
+                let handler = ExchangeHandler(loop: owner.loop, connection: owner.connection, parent: owner)
                 try channel.pipeline.syncOperations.addHandlers(
                     HTTP2FramePayloadToHTTP1ServerCodec(), handler)
             }

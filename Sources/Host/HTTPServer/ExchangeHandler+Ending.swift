@@ -44,7 +44,7 @@ extension ExchangeHandler {
             let head = HTTPResponseHead(
                 version: .http2, status: refusal.status, headers: ["content-length": "0", "date": loop.date])
             context.write(NIOAny(HTTPServerResponsePart.head(head)), promise: nil)
-            context.write(NIOAny(HTTPServerResponsePart.end(nil)), promise: nil)
+            writeStreamEnd()
         } else {
             let response = HTTPResponse(status: refusal.status)
             var plan = ResponsePlan(response, method: .GET, version: .http1_1)
@@ -63,8 +63,9 @@ extension ExchangeHandler {
         phase = .closing
         mark = loop.tick
         if isHTTP2 {
-            // RFC 9113 §8.1: the answer is complete, the rest of the request is of no interest.
-            if isReceiving { reset(.noError) }
+            context.flush()
+            // RFC 9113 §8.1: when the answer has left, the rest of the request is of no interest.
+            if isReceiving { streamEnd?.whenSuccess { [self] in reset(.noError) } }
             return
         }
         // A client that is still sending would get a reset, which can destroy the answer before it is read.
@@ -79,6 +80,14 @@ extension ExchangeHandler {
             }
         }
         context.writeAndFlush(NIOAny(ByteBuffer()), promise: flushed)
+    }
+
+    /// Ends an HTTP/2 answer. A reset before it has left would take it along.
+    func writeStreamEnd() {
+        guard let context else { return }
+        let promise = isReceiving ? context.eventLoop.makePromise(of: Void.self) : nil
+        streamEnd = promise?.futureResult
+        context.write(NIOAny(HTTPServerResponsePart.end(nil)), promise: promise)
     }
 
     private func linger(_ context: ChannelHandlerContext) {
@@ -138,7 +147,7 @@ extension ExchangeHandler {
         let waited = tick - mark
         let ticks = loop.ticks
         switch phase {
-        case .idle where pendingOutput() > 0:
+        case .idle where bufferedOutput() > 0:
             mark = tick
             checkWrites(tick)
         case .idle:
@@ -174,11 +183,16 @@ extension ExchangeHandler {
         if writeProgress.isStalled(pending: pendingOutput(), tick: tick, limit: loop.ticks.writeStall) { abort() }
     }
 
+    /// Bytes that the kernel has not taken.
+    private func bufferedOutput() -> Int {
+        if isHTTP2 { return writeProgress.unflushed }
+        return (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
     /// Bytes that the client has not taken: in our buffers, and in the kernel's.
     private func pendingOutput() -> Int {
-        guard let context else { return 0 }
-        if isHTTP2 { return writeProgress.unflushed }
-        let buffered = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let buffered = bufferedOutput()
+        guard let context, !isHTTP2 else { return buffered }
         let queued = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
         ) { descriptor in
@@ -208,6 +222,12 @@ struct WriteProgress {
     var unflushed = 0
     private var lastPending = 0
     private var mark = 0
+
+    /// Forgets what was pending when an earlier answer was written.
+    mutating func restart(tick: Int) {
+        lastPending = 0
+        mark = tick
+    }
 
     /// Whether `pending` bytes have been pending, unchanged, for more than `limit` ticks.
     mutating func isStalled(pending: Int, tick: Int, limit: Int) -> Bool {

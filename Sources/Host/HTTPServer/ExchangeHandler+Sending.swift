@@ -25,6 +25,7 @@ extension ExchangeHandler {
         var plan = ResponsePlan(response, method: request.method, version: request.version)
         plan.closes = plan.closes || mustClose(after: response, current)
         exchange?.answer = (response.status, response.headers)
+        writeProgress.restart(tick: loop.tick)
         writeHead(response, plan)
         guard plan.sendsBody else {
             response.body.discard()
@@ -145,7 +146,7 @@ extension ExchangeHandler {
     private func end(_ plan: ResponsePlan) {
         flushHead()
         if isHTTP2 {
-            context?.write(NIOAny(HTTPServerResponsePart.end(nil)), promise: nil)
+            writeStreamEnd()
         } else if plan.framing == .chunked, plan.sendsBody {
             context?.write(NIOAny(ByteBuffer(staticString: "0\r\n\r\n")), promise: nil)
         }

@@ -49,6 +49,8 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
     private var queue = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
     /// What to answer to the next request, which could not be parsed.
     private var pendingRefusal: RequestRefusal?
+    /// When the end of an HTTP/2 answer has left, if the request had not ended by then.
+    var streamEnd: EventLoopFuture<Void>?
     /// An encoded head waits in `loop.scratch`.
     var isHeadPending = false
     private var isReadHeld = false

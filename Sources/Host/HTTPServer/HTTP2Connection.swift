@@ -10,8 +10,8 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
     /// Flow-control window of a stream and of the connection: what an upload may have in flight.
     static let window = 1024 * 1024
 
-    private let loop: LoopContext
-    private let connection: Connection
+    let loop: LoopContext
+    let connection: Connection
     private var context: ChannelHandlerContext?
     private var streams = 0
     private var mark: Int
@@ -56,7 +56,8 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
         if error is NIOHTTP2Errors.StreamError { return }
         loop.core.logger.debug(
             "HTTP/2 connection failed", metadata: ["error": "\(error)", "peer": "\(connection.remoteAddress)"])
-        context.close(promise: nil)
+        // Not at once: the multiplexer is in the middle of a read, and a close within it leaves stream channels behind.
+        loop.loop.execute { self.abort() }
     }
 
     func sweep(tick: Int) {

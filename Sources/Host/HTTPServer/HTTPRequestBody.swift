@@ -133,7 +133,7 @@ extension HTTPRequestBody {
 
     /// The body will not be completed. What has arrived is dropped.
     func fail(_ error: HTTPRequestBodyError) {
-        guard case .open = progress else { return }
+        guard loop != nil, case .open = progress else { return }
         progress = .failed(error)
         drop()
         waiter.take()?.resume(throwing: error)
@@ -141,6 +141,8 @@ extension HTTPRequestBody {
 
     /// Ends the use of a body after the answer: frees what was not read.
     func close() {
+        // `none` is shared by all loops.
+        guard loop != nil else { return }
         reader = nil
         if case .open = progress {
             fail(.answered)

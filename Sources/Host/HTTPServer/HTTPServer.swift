@@ -7,7 +7,8 @@ import Synchronization
 
 /// An HTTP server: HTTP/1.1, and HTTP/2 where it is enabled, on TCP and unix sockets.
 ///
-/// One server starts once and shuts down once.
+/// One server starts once and shuts down once. A client that closes its sending side counts as gone: the task of its
+/// request is cancelled and the connection closed.
 public final class HTTPServer: Sendable {
     /// Why a server does not start.
     public enum StartError: Error, Equatable {

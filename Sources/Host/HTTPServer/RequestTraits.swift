@@ -16,6 +16,9 @@ struct RequestTraits {
         let isModern = head.version.major > 1 || head.version.minor > 0
         keepsAlive = isModern
         guard head.uri.utf8.count <= limits.targetBytes else { throw RequestRefusal(status: .uriTooLong) }
+        guard head.headers.count <= limits.headerCount else {
+            throw RequestRefusal(status: .requestHeaderFieldsTooLarge)
+        }
         var hosts = 0
         for (name, value) in head.headers {
             switch name.utf8.count {

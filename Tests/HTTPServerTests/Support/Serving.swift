@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Synchronization
+import Testing
 
 /// A responder from a closure.
 struct Closure: HTTPResponder {
@@ -33,7 +34,10 @@ func withServer(
         await server.shutdown(drain: .zero)
         throw error
     }
+    // A connection or a task that is never released would make this take five seconds.
+    let start = ContinuousClock.now
     await server.shutdown(drain: .zero)
+    #expect(ContinuousClock.now - start < .seconds(4))
 }
 
 /// A logger that says nothing.
