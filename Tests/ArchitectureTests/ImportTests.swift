@@ -31,7 +31,7 @@ struct ImportTests {
         "Mooring": [
             "RegistryHTTP", "RegistryCore", "RegistryStorage", "RegistryPlugins", "RegistryTelemetry", "RegistryAuth",
             "RegistryEvents", "RegistryConfiguration", "HTTPServer", "RegistryModel", "ArgumentParser", "Logging",
-            "NIOCore", "NIOPosix", "Dispatch",
+            "NIOCore", "NIOPosix", "NIOHTTP1", "Dispatch",
         ],
     ]
 

