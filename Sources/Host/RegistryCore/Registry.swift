@@ -38,7 +38,8 @@ public final class Registry: Sendable {
             if error.code == .notFound { return nil }
             throw error
         }
-        let text = content.drop(while: \.isWhitespace).prefix { !$0.isWhitespace }
+        // Read leniently: a person may have written it, with a newline. By bytes: characters would cost tables.
+        let text = Substring(content.utf8.drop { $0 <= 0x20 }.prefix { $0 > 0x20 })
         do {
             return try Digest(text)
         } catch {
@@ -78,20 +79,36 @@ public final class Registry: Sendable {
         }
     }
 
-    /// Removes all below a path; one object after the other if the driver can't do better.
+    /// Removes all below a path; one object after the other if the driver can't do better. What is gone already, perhaps
+    /// through another request, is no error.
     func removeTree(_ path: StoragePath) async throws(StorageError) {
-        if driver.capabilities.contains(.removeTree) { return try await driver.remove(path, tree: true) }
+        do throws(StorageError) {
+            if driver.capabilities.contains(.removeTree) { return try await driver.remove(path, tree: true) }
+        } catch {
+            if error.code == .notFound { return }
+            throw error
+        }
+        var cursor = StorageCursor.start
         while true {
-            let page = try await driver.list(path, from: .start, limit: 1000)
-            guard !page.entries.isEmpty else { return }
+            let page = try await driver.list(path, from: cursor, limit: 1000)
             for entry in page.entries {
                 let child = try StoragePath(entry.path)
                 if entry.kind == .object {
-                    try await driver.remove(child, tree: false)
+                    try await removeObject(child)
                 } else {
                     try await removeTree(child)
                 }
             }
+            guard let last = page.entries.last, page.next != nil else { return }
+            cursor = .after(String(last.name))
+        }
+    }
+
+    private func removeObject(_ path: StoragePath) async throws(StorageError) {
+        do {
+            try await driver.remove(path, tree: false)
+        } catch {
+            if error.code != .notFound { throw error }
         }
     }
 

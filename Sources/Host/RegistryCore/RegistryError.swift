@@ -47,6 +47,9 @@ public struct RegistryError: Error, Sendable {
             status = 507
         case .permission, .unauthenticated:
             self.init(.unavailable, "the storage refuses the registry's access")
+        case .invalidArgument:
+            // Every path is legal by the rules that all storages share: this one has narrower ones, such as for length.
+            self.init(.nameInvalid, "the storage can't hold anything by this name")
         default:
             self.init(.unknown, "the storage failed")
         }
@@ -72,6 +75,17 @@ func onWorker<Value: Sendable>(
 ) async throws(RegistryError) -> Value {
     do {
         return try await driver.withWorker(body)
+    } catch {
+        throw Result<Value, any Error>.registryError(error)
+    }
+}
+
+/// Runs a use case that only looks things up, where the driver does that best.
+func onLookups<Value: Sendable>(
+    of driver: any StorageDriver, _ body: @escaping @Sendable () async throws -> Value
+) async throws(RegistryError) -> Value {
+    do {
+        return try await driver.withLookups(body)
     } catch {
         throw Result<Value, any Error>.registryError(error)
     }

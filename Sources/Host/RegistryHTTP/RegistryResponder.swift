@@ -49,6 +49,8 @@ public struct RegistryResponder: HTTPResponder {
             return try await route(request, target)
         } catch let error as RegistryError {
             return response(for: error, request)
+        } catch is CancellationError {
+            return response(for: RegistryError(.unavailable, "the request was cancelled"), request)
         } catch {
             return response(for: RegistryError(.unknown), request, cause: "\(error)")
         }
@@ -60,7 +62,7 @@ public struct RegistryResponder: HTTPResponder {
             error.status = 404
             throw error
         }
-        guard route.methods.contains(request.method.rawValue) else { return otherMethod(request, route) }
+        guard route.methods.contains(request.method) else { return otherMethod(request, route) }
         let context = RequestContext(request: request, target: target, responder: self)
         switch route {
         case .alive:
@@ -79,13 +81,13 @@ public struct RegistryResponder: HTTPResponder {
     private func otherMethod(_ request: HTTPRequest, _ route: RegistryRoute) -> HTTPResponse {
         if request.method == .OPTIONS {
             var headers = self.headers()
-            headers.add(name: "Allow", value: route.methods.joined(separator: ", "))
+            headers.add(name: "Allow", value: route.allow)
             headers.add(name: "Content-Length", value: "0")
             return HTTPResponse(status: .ok, headers: headers)
         }
         let error = RegistryError(.unsupported, "\(request.method.rawValue) is not possible here")
         var response = response(for: error, request)
-        response.headers.add(name: "Allow", value: route.methods.joined(separator: ", "))
+        response.headers.add(name: "Allow", value: route.allow)
         return response
     }
 
@@ -94,7 +96,8 @@ public struct RegistryResponder: HTTPResponder {
 
     private func response(for error: RegistryError, _ request: HTTPRequest, cause: String? = nil) -> HTTPResponse {
         let status = HTTPResponseStatus(statusCode: error.status ?? error.code.httpStatus)
-        if status.code >= 500 {
+        // Nobody gets the answer to a request that was cancelled.
+        if status.code >= 500, !Task.isCancelled {
             logger.error(
                 "a request failed: \(cause ?? error.cause.map { "\($0)" } ?? error.message)",
                 metadata: [
@@ -110,12 +113,10 @@ public struct RegistryResponder: HTTPResponder {
             headers.add(name: "Retry-After", value: String(seconds))
         }
         if let upload = error.upload {
-            let target = RequestTarget(request.target)
-            if let path = target.path, case .upload(let name, _)? = RegistryRoute(path: path, prefix: settings.prefix) {
-                headers.add(
-                    name: "Location",
-                    value: locations.url(
-                        "\(name)/blobs/uploads/\(upload.id)?_state=\(upload.token)", for: request, target))
+            let path = RequestTarget(request.target).path
+            if let path, case .upload(let name, _)? = RegistryRoute(path: path, prefix: settings.prefix) {
+                let url = locations.url("\(name)/blobs/uploads/\(upload.id)?_state=\(upload.token)", for: request)
+                headers.add(name: "Location", value: url)
                 headers.add(name: "Range", value: upload.range)
                 headers.add(name: "Docker-Upload-UUID", value: upload.id.description)
             }

@@ -56,7 +56,7 @@ struct RequestContext: Sendable {
     }
 
     /// The URL of a path below `/v2/`.
-    func url(_ path: String) -> String { responder.locations.url(path, for: request, target) }
+    func url(_ path: String) -> String { responder.locations.url(path, for: request) }
 
     /// Whether the client has this content already (`If-None-Match`, RFC 9110, 13.1.2; the bare digest as well, as
     /// Distribution takes it).

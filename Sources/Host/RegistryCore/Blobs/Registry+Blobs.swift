@@ -10,6 +10,14 @@ public struct BlobStatus: Sendable {
     public let size: UInt64
 }
 
+/// Which part of a blob is asked for.
+public enum BlobRange: Sendable, Hashable {
+    /// From an offset, through another one or to the end. The second is not less than the first.
+    case from(UInt64, through: UInt64?)
+    /// So many bytes at the end.
+    case last(UInt64)
+}
+
 /// A blob, or a part of it, opened.
 public struct BlobContent: Sendable {
     /// The bytes, or who gives them.
@@ -35,7 +43,7 @@ extension Registry {
     /// Whether the repository has a blob, and how large it is.
     /// - Throws: `BLOB_UNKNOWN`.
     public func blobStatus(_ name: RepositoryName, _ digest: Digest) async throws(RegistryError) -> BlobStatus {
-        try await onWorker(of: driver) { [self] in
+        try await onLookups(of: driver) { [self] in
             let canonical = try await member(name, digest)
             guard let size = try await size(of: RegistryLayout.blobData(canonical)) else { throw unknownBlob(digest) }
             return BlobStatus(digest: canonical, size: size)
@@ -43,38 +51,52 @@ extension Registry {
     }
 
     /// Opens a blob of the repository.
-    /// - Parameter range: which part, given the size; nil from it: the whole.
-    /// - Throws: `BLOB_UNKNOWN`.
+    /// - Parameter range: which part; nil: the whole. A blob without bytes has no parts: it is given whole.
+    /// - Throws: `BLOB_UNKNOWN`; `RANGE_INVALID`, with the size in its detail, if the part lies behind the end.
     public func blob(
-        _ name: RepositoryName, _ digest: Digest,
-        range: (@Sendable (UInt64) throws -> (offset: UInt64, length: UInt64)?)? = nil
+        _ name: RepositoryName, _ digest: Digest, range: BlobRange? = nil
     ) async throws(RegistryError) -> BlobContent {
-        try await onWorker(of: driver) { [self] in
+        try await onLookups(of: driver) { [self] in
             let canonical = try await member(name, digest)
-            return try await open(canonical, asked: digest, range)
+            let reader = try await reader(canonical, asked: digest, range)
+            return BlobContent(
+                status: BlobStatus(digest: canonical, size: reader.objectSize), offset: reader.offset,
+                length: reader.length, source: try await source(reader))
         }
     }
 
-    private func open(
-        _ canonical: Digest, asked: Digest,
-        _ range: (@Sendable (UInt64) throws -> (offset: UInt64, length: UInt64)?)?
-    ) async throws -> BlobContent {
+    /// One call in most cases: the reader itself tells the size.
+    private func reader(
+        _ canonical: Digest, asked: Digest, _ range: BlobRange?
+    ) async throws -> any StorageReader {
         let path = RegistryLayout.blobData(canonical)
-        var part: (offset: UInt64, length: UInt64)?
-        if let range {
+        var (offset, length): (UInt64, UInt64?) = (0, nil)
+        switch range {
+        case nil: break
+        case .from(let first, let last):
+            offset = first
+            // Without a length, if it is that of all numbers.
+            length = last.flatMap { $0 < first || $0 - first == .max ? nil : $0 - first + 1 }
+        case .last(let count):
             guard let size = try await size(of: path) else { throw unknownBlob(asked) }
-            part = try range(size)
+            guard count > 0 || size == 0 else { throw unsatisfiable(size) }
+            offset = size - min(count, size)
         }
-        let reader: any StorageReader
         do {
-            reader = try await driver.openReader(at: path, offset: part?.offset ?? 0, length: part?.length)
-        } catch {
+            let reader = try await driver.openReader(at: path, offset: offset, length: length)
+            if reader.length > 0 || reader.objectSize == 0 { return reader }
+            reader.close()
+            throw unsatisfiable(reader.objectSize)
+        } catch let error as StorageError {
             if error.code == .notFound { throw unknownBlob(asked) }
-            throw error
+            guard error.code == .range, let size = try await size(of: path) else { throw error }
+            if size == 0 { return try await driver.openReader(at: path, offset: 0, length: nil) }
+            throw unsatisfiable(size)
         }
-        return BlobContent(
-            status: BlobStatus(digest: canonical, size: reader.objectSize), offset: reader.offset,
-            length: reader.length, source: try await source(reader))
+    }
+
+    private func unsatisfiable(_ size: UInt64) -> RegistryError {
+        RegistryError(.rangeInvalid, "the range lies outside the blob", detail: .fields(["size": String(size)]))
     }
 
     private func source(_ reader: any StorageReader) async throws -> BlobContent.Source {
@@ -95,7 +117,9 @@ extension Registry {
             guard try await hasLink(link) else { throw unknownBlob(digest) }
             return digest
         }
-        guard let canonical = try await readLink(link) else { throw unknownBlob(digest) }
+        // Who takes a blob out of a repository may know it by its canonical digest alone.
+        guard let canonical = try await readLink(link), try await hasLink(RegistryLayout.layerLink(name, canonical))
+        else { throw unknownBlob(digest) }
         return canonical
     }
 
@@ -110,7 +134,7 @@ extension Registry {
     ) async throws(RegistryError) -> String? {
         let needed: StorageCapabilities = method == .put ? .redirectPut : .redirectGet
         guard settings.redirects, driver.capabilities.contains(needed) else { return nil }
-        return try await onWorker(of: driver) { [self] in
+        return try await onLookups(of: driver) { [self] in
             let canonical = try await member(name, digest)
             return try await driver.redirectURL(
                 StorageRedirect(
@@ -124,9 +148,13 @@ extension Registry {
         try requireDeletes()
         try await onWorker(of: driver) { [self] in
             let canonical = try await member(name, digest)
-            try await driver.remove(RegistryLayout.layerLink(name, digest), tree: false)
-            if canonical != digest, try await hasLink(RegistryLayout.layerLink(name, canonical)) {
-                try await driver.remove(RegistryLayout.layerLink(name, canonical), tree: false)
+            for link in canonical == digest ? [canonical] : [canonical, digest] {
+                do throws(StorageError) {
+                    try await driver.remove(RegistryLayout.layerLink(name, link), tree: false)
+                } catch {
+                    guard error.code == .notFound else { throw error }
+                    if link == canonical { throw unknownBlob(digest) }
+                }
             }
         }
     }

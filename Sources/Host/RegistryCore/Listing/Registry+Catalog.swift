@@ -4,7 +4,7 @@ import RegistryStorage
 extension Registry {
     /// Names of repositories in a fixed order: component by component, a repository before those below it.
     ///
-    /// A page costs the folders that lie between its first name and its last, whatever else is stored.
+    /// A page costs one listing for each name in it, and one for each folder on the way to the first.
     /// - Parameters:
     ///   - last: begins behind this name, whether it exists or not.
     ///   - limit: how many.
@@ -12,36 +12,63 @@ extension Registry {
         guard limit > 0 else { return NamePage(names: [], hasMore: false) }
         return try await onWorker(of: driver) { [self] in
             // One more than asked for tells whether a further page follows.
-            var walk = CatalogWalk(limit: limit + 1)
+            var walk = CatalogWalk(limit: limit == .max ? limit : limit + 1)
             let start = (last ?? "").split(separator: "/").map(String.init)
-            try await visit(RegistryLayout.repositories, name: "", after: start, &walk)
+            try await visit(RegistryLayout.repositories, name: "", behind: start[...], &walk)
             return NamePage(names: Array(walk.names.prefix(limit)), hasMore: walk.names.count > limit)
         }
     }
 
-    /// Visits the children of a folder that come behind `start`, a path relative to it.
+    /// Visits what lies below a folder and comes behind `start`, a path relative to it.
     private func visit(
-        _ folder: StoragePath, name: String, after start: [String], _ walk: inout CatalogWalk
+        _ folder: StoragePath, name: String, behind start: ArraySlice<String>, _ walk: inout CatalogWalk
     ) async throws {
         var cursor = StorageCursor.start
-        if let first = start.first, let child = try? folder.appending(first) {
+        if let first = start.first {
+            cursor = .behind(first)
             // What lies below the start itself comes behind it.
-            let path = name.isEmpty ? first : "\(name)/\(first)"
-            try await visit(child, name: path, after: Array(start.dropFirst()), &walk)
-            cursor = .after(first)
-        }
-        while !walk.isFull {
-            let page = try await driver.list(folder, from: cursor, limit: 1000)
-            for entry in page.entries where entry.kind == .prefix && entry.name.utf8.first != UInt8(ascii: "_") {
-                if walk.isFull { return }
-                let child = try StoragePath(entry.path)
-                let path = name.isEmpty ? String(entry.name) : "\(name)/\(entry.name)"
-                if try await exists(try child.appending("_manifests")) { walk.names.append(path) }
-                try await visit(child, name: path, after: [], &walk)
+            if isComponent(first[...]), let child = try? folder.appending(first), try await exists(child) {
+                try await visit(child, name: joined(name, first[...]), behind: start.dropFirst(), &walk)
             }
-            guard let next = page.next else { return }
-            cursor = .token(next)
         }
+        if walk.isFull { return }
+        let page = try await driver.list(folder, from: cursor, limit: walk.pageLimit)
+        try await visitChildren(of: folder, name: name, page, &walk)
+    }
+
+    /// Visits a folder that may be a repository: the listing of its children tells.
+    private func visitRepository(_ folder: StoragePath, name: String, _ walk: inout CatalogWalk) async throws {
+        let marker = "_manifests"
+        let page = try await driver.list(folder, from: .start, limit: walk.pageLimit)
+        var isRepository = page.entries.contains { $0.name == marker }
+        if !isRepository, page.next != nil, let last = page.entries.last, last.name < marker {
+            // Children whose names begin with a digit come before it, and may be many.
+            isRepository = try await exists(try folder.appending(marker))
+        }
+        if isRepository { walk.names.append(name) }
+        try await visitChildren(of: folder, name: name, page, &walk)
+    }
+
+    private func visitChildren(
+        of folder: StoragePath, name: String, _ first: StoragePage, _ walk: inout CatalogWalk
+    ) async throws {
+        var page = first
+        while true {
+            for entry in page.entries where entry.kind == .prefix && isComponent(entry.name) {
+                if walk.isFull { return }
+                try await visitRepository(
+                    try StoragePath(entry.path), name: joined(name, entry.name), &walk)
+            }
+            guard let next = page.next, !walk.isFull else { return }
+            page = try await driver.list(folder, from: .token(next), limit: walk.pageLimit)
+        }
+    }
+
+    /// Whether a name can be part of a repository's: what begins with `_` belongs to the layout.
+    private func isComponent(_ name: Substring) -> Bool { name.utf8.first.map { $0 != UInt8(ascii: "_") } ?? false }
+
+    private func joined(_ name: String, _ child: Substring) -> String {
+        name.isEmpty ? String(child) : "\(name)/\(child)"
     }
 }
 
@@ -49,4 +76,6 @@ private struct CatalogWalk {
     let limit: Int
     var names: [String] = []
     var isFull: Bool { names.count >= limit }
+    /// Entries worth asking for: the names that are missing, and the three folders of the layout.
+    var pageLimit: Int { min(997, max(1, limit - names.count)) + 3 }
 }

@@ -19,7 +19,7 @@ extension Registry {
         try await onWorker(of: driver) { [self] in
             let path = RegistryLayout.tags(name)
             var names: [String] = []
-            var cursor = last.flatMap { $0.isEmpty ? nil : StorageCursor.after($0) } ?? .start
+            var cursor = last.map(StorageCursor.behind) ?? .start
             while limit.map({ names.count < $0 }) ?? true {
                 let want = limit.map { min(1000, $0 - names.count) } ?? 1000
                 let page = try await driver.list(path, from: cursor, limit: want)

@@ -55,7 +55,10 @@ final class ManifestCache: Sendable {
         }
     }
 
-    private func cost(_ manifest: StoredManifest) -> Int { manifest.bytes.readableBytes + 512 }
+    /// Bytes held, and how many manifests they are; for tests.
+    var size: (bytes: Int, count: Int) { state.withLock { ($0.bytes, $0.entries.count) } }
+
+    private func cost(_ manifest: StoredManifest) -> Int { manifest.bytes.storageCapacity + 512 }
 
     /// The clock algorithm: what was used since the hand last passed gets another round.
     private func evictOne(_ state: inout State) -> Bool {

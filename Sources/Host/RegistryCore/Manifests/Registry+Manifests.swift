@@ -8,7 +8,7 @@ extension Registry {
     public func manifest(
         _ name: RepositoryName, _ reference: Reference
     ) async throws(RegistryError) -> StoredManifest {
-        try await onWorker(of: driver) { [self] in
+        try await onLookups(of: driver) { [self] in
             guard let digest = try await resolve(name, reference) else { throw unknownManifest(name, reference) }
             if let cached = manifestCache.manifest(digest) { return cached }
             return try await load(digest, name, reference)
@@ -24,24 +24,29 @@ extension Registry {
         case .digest(let digest):
             let link = RegistryLayout.revisionLink(name, digest)
             if digest.algorithm == .sha256 { return try await hasLink(link) ? digest : nil }
-            return try await readLink(link)
+            // Who deletes a manifest may know it by its canonical digest alone.
+            guard let canonical = try await readLink(link) else { return nil }
+            return try await hasLink(RegistryLayout.revisionLink(name, canonical)) ? canonical : nil
         }
     }
 
     private func load(_ digest: Digest, _ name: RepositoryName, _ reference: Reference) async throws -> StoredManifest {
         let bytes: ByteBuffer
         do {
-            bytes = try await driver.content(at: RegistryLayout.blobData(digest), limit: settings.manifestLimit)
+            // What was stored under a larger limit is still served.
+            let limit = max(settings.manifestLimit, Manifest.maximumSize)
+            bytes = try await driver.content(at: RegistryLayout.blobData(digest), limit: limit)
         } catch {
-            // A link whose data is gone, as an expired cache or a careless rm leaves it.
-            if error.code == .notFound { throw unknownManifest(name, reference) }
+            // A link whose data is gone, as an expired cache or a careless rm leaves it, or is far too large for one.
+            if error.code == .notFound || error.code == .range { throw unknownManifest(name, reference) }
             throw error
         }
         let mediaType: MediaType
         do {
             mediaType = try Manifest.detectMediaType(of: bytes.readableBytesView)
         } catch {
-            throw RegistryError(.manifestInvalid, "the stored manifest can't be served: \(error)")
+            // As in an old root: a manifest of schema 1.
+            throw RegistryError(.manifestUnknown, "the stored manifest can't be served: \(error)")
         }
         let manifest = StoredManifest(digest: digest, mediaType: mediaType, bytes: bytes)
         manifestCache.insert(manifest)
@@ -155,10 +160,7 @@ extension Registry {
         try await onWorker(of: driver) { [self] in
             switch reference {
             case .tag(let tag):
-                guard try await hasLink(RegistryLayout.tagLink(name, tag)) else {
-                    throw unknownManifest(name, reference)
-                }
-                try await removeTree(RegistryLayout.tag(name, tag))
+                try await removeTag(tag, in: name)
             case .digest(let digest):
                 guard let canonical = try await resolve(name, reference) else { throw unknownManifest(name, reference) }
                 // Tags first: a tag that leads nowhere is worse than a manifest without a tag.
@@ -167,6 +169,13 @@ extension Registry {
                 if digest != canonical { try await removeTree(RegistryLayout.revision(name, digest)) }
             }
         }
+    }
+
+    /// A tag without its link, as a crash may leave it, is listed, so it can be removed too.
+    private func removeTag(_ tag: Tag, in name: RepositoryName) async throws {
+        let folder = RegistryLayout.tag(name, tag)
+        guard try await exists(folder) else { throw unknownManifest(name, .tag(tag)) }
+        try await removeTree(folder)
     }
 
     private func removeTags(of digest: Digest, in name: RepositoryName) async throws {

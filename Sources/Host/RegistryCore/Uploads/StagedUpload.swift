@@ -5,38 +5,69 @@ import Synchronization
 
 /// A writer with the hash of what goes through it. Used by one request at a time.
 final class StagedUpload: Sendable {
-    let writer: any StorageWriter
-    let startedAt: Int64
-    private let state: Mutex<ContentHasher>
-
-    init(writer: any StorageWriter, hasher: ContentHasher, startedAt: Int64) {
-        self.writer = writer
-        self.startedAt = startedAt
-        state = Mutex(hasher)
+    private struct State {
+        var hasher: ContentHasher
+        var isCommitted = false
+        var isClosed = false
     }
 
-    var hasher: ContentHasher { state.withLock { $0 } }
+    private let writer: any StorageWriter
+    private let state: Mutex<State>
 
+    init(writer: any StorageWriter, hasher: ContentHasher) {
+        self.writer = writer
+        state = Mutex(State(hasher: hasher))
+    }
+
+    var hasher: ContentHasher { state.withLock { $0.hasher } }
     /// Bytes accepted, of this and earlier requests.
     var offset: UInt64 { hasher.count }
+    var isCommitted: Bool { state.withLock { $0.isCommitted } }
+    /// Names the bytes once they are suspended.
+    var resumeToken: [UInt8] { writer.resumeToken }
 
     /// Takes a body: each batch is hashed and written in one step on the driver's worker, and the next is asked for when
     /// that is done, so that a client that is faster than the storage waits.
     func receive(_ body: UploadBody, on driver: any StorageDriver) async throws(RegistryError) {
-        while let batch = try await next(of: body) {
+        while let batch = try await body.nextBatch() {
             guard !batch.isEmpty else { continue }
             try await onWorker(of: driver) { [self] in
                 var hasher = self.hasher
                 hasher.update(batch)
                 try await writer.write(batch)
-                state.withLock { $0 = hasher }
+                state.withLock { $0.hasher = hasher }
             }
         }
     }
 
-    private func next(of body: UploadBody) async throws(RegistryError) -> [ByteBuffer]? {
+    /// Publishes the bytes where the writer was opened.
+    func commit(checksum: Digest?) async throws(StorageError) {
+        try await writer.commit(checksum: checksum?.description ?? "", if: nil)
+        state.withLock { $0.isCommitted = true }
+        await close()
+    }
+
+    /// Drops the bytes.
+    func cancel() async throws(StorageError) {
+        if !isCommitted { try await writer.cancel() }
+        await close()
+    }
+
+    /// Lets go of the bytes; a second time does nothing.
+    func close() async {
+        let isFirst = state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed
+        }
+        if isFirst { await writer.close() }
+    }
+}
+
+extension UploadBody {
+    /// The next bytes; a client that goes away is an error of the client.
+    func nextBatch() async throws(RegistryError) -> [ByteBuffer]? {
         do {
-            return try await body.next()
+            return try await next()
         } catch let error as RegistryError {
             throw error
         } catch {
@@ -45,39 +76,17 @@ final class StagedUpload: Sendable {
             throw failure
         }
     }
+
+    /// The same bytes, all read; for short bodies.
+    func collected() async throws(RegistryError) -> (bytes: [ByteBuffer], body: UploadBody) {
+        var bytes: [ByteBuffer] = []
+        while let batch = try await nextBatch() { bytes += batch }
+        let rest = Mutex<[ByteBuffer]?>(bytes)
+        return (bytes, UploadBody(length: length) { rest.withLock { $0.take() } })
+    }
 }
 
-extension Registry {
-    /// Opens the staged bytes of a session where they end.
-    func openStaged(
-        _ session: UploadState, _ reference: UploadReference
-    ) async throws(RegistryError) -> StagedUpload {
-        try await onWorker(of: driver) { [self] in
-            let path = RegistryLayout.uploadData(reference.name, reference.id)
-            guard session.offset > 0 || !session.resumeToken.isEmpty else {
-                try await driver.put(
-                    ByteBuffer(string: Timestamp.rfc3339(session.startedAt)),
-                    at: RegistryLayout.uploadStartedAt(reference.name, reference.id), if: nil)
-                let writer = try await driver.openWriter(at: path, mode: .create, sizeHint: nil)
-                return StagedUpload(writer: writer, hasher: ContentHasher(), startedAt: session.startedAt)
-            }
-            let writer = try await driver.openWriter(
-                at: path, mode: .append(offset: session.offset, resumeToken: session.resumeToken), sizeHint: nil)
-            // Bytes that another process staged are hashed when they have been committed.
-            let known = uploads.entry(reference.id)?.hasher
-            let hasher =
-                known?.count == session.offset ? known ?? ContentHasher() : ContentHasher(unknownUpTo: session.offset)
-            return StagedUpload(writer: writer, hasher: hasher, startedAt: session.startedAt)
-        }
-    }
-
-    /// Lets go of the staged bytes so that any process can go on with them.
-    @discardableResult
-    func suspend(_ upload: StagedUpload, _ reference: UploadReference) async -> UploadState {
-        await upload.writer.close()
-        uploads.remember(upload.hasher, for: reference.id)
-        return UploadState(
-            id: reference.id, offset: upload.offset, startedAt: upload.startedAt,
-            resumeToken: upload.writer.resumeToken)
-    }
+/// Runs what must be done although the request may have been cancelled.
+func uncancelled(_ body: @escaping @Sendable () async -> Void) async {
+    await Task { await body() }.value
 }

@@ -50,11 +50,9 @@ extension RequestContext {
     }
 
     private func getBlob(_ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
-        var resolve: (@Sendable (UInt64) throws -> (offset: UInt64, length: UInt64)?)?
-        if let range = requestedRange(digest) { resolve = { size in try range.resolve(size: size) } }
         let content: BlobContent
         do throws(RegistryError) {
-            content = try await registry.blob(name, digest, range: resolve)
+            content = try await registry.blob(name, digest, range: requestedRange(digest))
         } catch {
             guard error.code == .rangeInvalid else { throw error }
             return unsatisfiable(error)
@@ -80,8 +78,8 @@ extension RequestContext {
     }
 
     /// A single range that the client asks for and that still applies; several at once are answered with the whole.
-    private func requestedRange(_ digest: Digest) -> ByteRange? {
-        guard let line = request.headers.first(name: "Range"), let range = ByteRange(line) else { return nil }
+    private func requestedRange(_ digest: Digest) -> BlobRange? {
+        guard let line = request.headers.first(name: "Range"), let range = BlobRange(header: line) else { return nil }
         if let condition = request.headers.first(name: "If-Range"), condition != "\"\(digest)\"" { return nil }
         return range
     }
@@ -101,45 +99,33 @@ extension RequestContext {
     }
 }
 
-/// A `Range` of one part (RFC 9110, 14.1.2).
-enum ByteRange: Sendable, Hashable {
-    case from(UInt64, through: UInt64?)
-    case last(UInt64)
-
-    init?(_ text: String) {
-        guard text.hasPrefix("bytes="), !text.utf8.contains(UInt8(ascii: ",")) else { return nil }
+extension BlobRange {
+    /// A `Range` of one part (RFC 9110, 14.1.2); nil for what is to be ignored: other units, several parts, and what
+    /// isn't well formed.
+    init?(header text: String) {
+        guard text.prefix(6).lowercased() == "bytes=" else { return nil }
         let parts = text.dropFirst(6).split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         if parts[0].isEmpty {
-            guard let count = UInt64(parts[1]) else { return nil }
+            guard let count = UInt64(digits: parts[1]) else { return nil }
             self = .last(count)
             return
         }
-        guard let first = UInt64(parts[0]) else { return nil }
+        guard let first = UInt64(digits: parts[0]) else { return nil }
         if parts[1].isEmpty {
             self = .from(first, through: nil)
         } else {
-            guard let last = UInt64(parts[1]), last >= first else { return nil }
+            guard let last = UInt64(digits: parts[1]), last >= first else { return nil }
             self = .from(first, through: last)
         }
     }
+}
 
-    /// The part of a content of this size.
-    func resolve(size: UInt64) throws -> (offset: UInt64, length: UInt64)? {
-        switch self {
-        case .from(let first, let last):
-            guard first < size else { throw unsatisfiable(size) }
-            let end = min(last ?? size - 1, size - 1)
-            return (first, end - first + 1)
-        case .last(let count):
-            guard count > 0, size > 0 else { throw unsatisfiable(size) }
-            let length = min(count, size)
-            return (size - length, length)
-        }
-    }
-
-    private func unsatisfiable(_ size: UInt64) -> RegistryError {
-        RegistryError(.rangeInvalid, "the range lies outside the blob", detail: .fields(["size": String(size)]))
+extension UInt64 {
+    /// A number of digits alone, without the sign that Swift would take.
+    init?(digits text: Substring) {
+        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        self.init(text)
     }
 }
 

@@ -42,7 +42,9 @@ extension RequestContext {
             return accepted(try await registry.append(try uploadBody(), to: reference, at: start), repository)
         case .PUT:
             let digest = try digest(target["digest"] ?? "")
-            try await registry.commitUpload(reference, digest: digest, body: try uploadBody(), at: try contentRange())
+            // Without bytes there is nothing to place; old clients still say where.
+            let start = request.body.isEmpty ? nil : try contentRange()
+            try await registry.commitUpload(reference, digest: digest, body: try uploadBody(), at: start)
             return created(repository, digest)
         case .DELETE:
             try await registry.cancelUpload(reference)
@@ -98,7 +100,7 @@ extension RequestContext {
         guard let text = request.headers.first(name: "Content-Range") else { return nil }
         let plain = text.hasPrefix("bytes ") ? text.dropFirst(6) : text[...]
         let parts = plain.prefix { $0 != "/" }.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let first = UInt64(parts[0]), let last = UInt64(parts[1]) else {
+        guard parts.count == 2, let first = UInt64(digits: parts[0]), let last = UInt64(digits: parts[1]) else {
             var error = RegistryError(.rangeInvalid, "Content-Range must be <first>-<last>")
             error.status = 400
             throw error

@@ -2,8 +2,7 @@ import HTTPServer
 import NIOHTTP1
 
 /// Makes the URLs that clients get back. `http.host` wins; else the request's `Forwarded` (RFC 7239), then
-/// `X-Forwarded-Proto` and `X-Forwarded-Host`, then its own scheme and `Host`. A path prefix that a proxy left in front
-/// of `/v2/` is kept.
+/// `X-Forwarded-Proto` and `X-Forwarded-Host`, then its own scheme and `Host`.
 struct LocationBuilder: Sendable {
     /// `http.host`, without a slash at its end.
     let fixedHost: String?
@@ -13,22 +12,17 @@ struct LocationBuilder: Sendable {
     let prefix: String
 
     /// The URL of a path below `/v2/`.
-    func url(_ path: String, for request: HTTPRequest, _ target: RequestTarget) -> String {
-        if let fixedHost { return "\(fixedHost)\(prefix)v2/\(path)" }
-        let local = "\(leading(target))v2/\(path)"
+    func url(_ path: String, for request: HTTPRequest) -> String {
+        let local = "\(prefix)v2/\(path)"
+        if let fixedHost { return fixedHost + local }
         if isRelative { return local }
         guard let host = host(of: request) else { return local }
         return "\(scheme(of: request))://\(host)\(local)"
     }
 
-    private func leading(_ target: RequestTarget) -> Substring {
-        guard let range = target.rawPath.firstRange(of: "/v2/") else { return prefix[...] }
-        return target.rawPath[..<range.lowerBound] + "/"
-    }
-
     private func scheme(of request: HTTPRequest) -> String {
         let forwarded = forwardedParameter("proto", request) ?? first("X-Forwarded-Proto", request)
-        if let forwarded, forwarded == "http" || forwarded == "https" { return forwarded }
+        if let forwarded = forwarded?.lowercased(), forwarded == "http" || forwarded == "https" { return forwarded }
         return request.isSecure ? "https" : "http"
     }
 

@@ -1,5 +1,4 @@
-import RegistryModel
-import RegistryStorage
+import NIOHTTP1
 
 /// What a path of the API names. Read from its end, because names of repositories contain slashes and may contain every
 /// keyword: `/v2/a/manifests/tags/list` lists the tags of `a/manifests`.
@@ -58,14 +57,24 @@ enum RegistryRoute: Sendable, Hashable {
         }
     }
 
-    /// The methods that mean something here, as `Allow` lists them.
-    var methods: [String] {
+    /// The methods that mean something here.
+    var methods: [HTTPMethod] {
         switch self {
-        case .alive, .base, .catalog, .tags: ["GET", "HEAD"]
-        case .manifest: ["GET", "HEAD", "PUT", "DELETE"]
-        case .blob: ["GET", "HEAD", "DELETE"]
-        case .uploads: ["POST"]
-        case .upload: ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
+        case .alive, .base, .catalog, .tags: Self.read
+        case .manifest: Self.manifestMethods
+        case .blob: Self.blobMethods
+        case .uploads: Self.uploadsMethods
+        case .upload: Self.uploadMethods
         }
     }
+
+    /// The methods, as `Allow` lists them.
+    var allow: String { methods.map(\.rawValue).joined(separator: ", ") }
+
+    // Made once: they are asked for with every request.
+    private static let read: [HTTPMethod] = [.GET, .HEAD]
+    private static let manifestMethods: [HTTPMethod] = [.GET, .HEAD, .PUT, .DELETE]
+    private static let blobMethods: [HTTPMethod] = [.GET, .HEAD, .DELETE]
+    private static let uploadsMethods: [HTTPMethod] = [.POST]
+    private static let uploadMethods: [HTTPMethod] = [.GET, .HEAD, .PUT, .PATCH, .DELETE]
 }
