@@ -82,6 +82,7 @@ public final class PluginHost: Sendable {
     private let logger: Logger
     private let timeouts: ExecutionPolicy.Timeouts
     private let state = Mutex(State())
+    private let loading = Mutex(())
 
     private struct State {
         var loaded: [String: LoadedPlugin] = [:]
@@ -105,8 +106,8 @@ public final class PluginHost: Sendable {
         violations = ViolationLog(logger: logger)
         services = HostServices(product: product, version: version, logger: logger, metrics: metrics)
         self.timeouts = ExecutionPolicy.Timeouts(
-            call: timeouts.operation.nanosecondCount, transfer: timeouts.transfer.nanosecondCount)
-        HostClock.shared.grace.store(timeouts.grace.nanosecondCount, ordering: .relaxed)
+            call: timeouts.operation.nanosecondCount, transfer: timeouts.transfer.nanosecondCount,
+            grace: timeouts.grace.nanosecondCount)
     }
 
     /// Opens a storage driver and wraps it: the first middleware is the innermost, as in Distribution.
@@ -114,7 +115,16 @@ public final class PluginHost: Sendable {
     public func openStorage(
         _ component: PluginComponent, middleware: [PluginComponent] = []
     ) async throws -> any StorageDriver {
-        var driver = try await start(component, "moor.storage/1", "storage").storage()
+        let driver = try await start(component, "moor.storage/1", "storage").storage()
+        return try await wrap(driver, in: middleware)
+    }
+
+    /// Wraps any driver in middlewares, the first one innermost.
+    /// - Throws: `PluginError`.
+    public func wrap(
+        _ driver: any StorageDriver, in middleware: [PluginComponent]
+    ) async throws -> any StorageDriver {
+        var driver = driver
         for layer in middleware {
             driver = try await start(layer, "moor.storage-middleware/1", "middleware.storage").wrap(driver)
         }
@@ -272,6 +282,11 @@ public final class PluginHost: Sendable {
     }
 
     private func load(_ file: PluginSearch.File) throws(PluginError) -> LoadedPlugin {
+        // One at a time: a plugin's entry is called once, however many look for it at the same time.
+        try loading.withLock { _ throws(PluginError) in try loadUnlessKnown(file) }
+    }
+
+    private func loadUnlessKnown(_ file: PluginSearch.File) throws(PluginError) -> LoadedPlugin {
         if let known = state.withLock({ $0.loaded[file.path] }) { return known }
         if let error = state.withLock({ $0.failed[file.path] }) { throw error }
         do {

@@ -49,16 +49,20 @@ enum CallOutcome {
 
 /// Who a plugin is, for errors and logs. Never freed, as the plugin is never unloaded.
 final class PluginIdentity: Sendable {
+    /// The plugin's name, for violations.
     let name: String
+    /// What errors name: the component as the configuration names it; in a stack the innermost driver.
+    let driver: String
     let violations: ViolationLog
 
-    private init(name: String, violations: ViolationLog) {
+    private init(name: String, driver: String, violations: ViolationLog) {
         self.name = name
+        self.driver = driver
         self.violations = violations
     }
 
-    static func make(name: String, violations: ViolationLog) -> PluginIdentity {
-        let identity = PluginIdentity(name: name, violations: violations)
+    static func make(name: String, driver: String, violations: ViolationLog) -> PluginIdentity {
+        let identity = PluginIdentity(name: name, driver: driver, violations: violations)
         // Slots keep unowned references to the identity of their last user for ever.
         _ = Unmanaged.passRetained(identity)
         return identity
@@ -66,7 +70,7 @@ final class PluginIdentity: Sendable {
 
     /// Notes a broken rule and gives it as the error that the caller of the operation gets.
     func violation(_ rule: PluginError.Rule, _ message: String) -> StorageError {
-        StorageError(.internal, violations.record(rule, plugin: name, message).description, driver: name)
+        StorageError(.internal, violations.record(rule, plugin: name, message).description, driver: driver)
     }
 }
 
@@ -145,7 +149,9 @@ final class CallSlot: @unchecked Sendable {
     private var usedCancellation = false
 
     /// When the call must be finished, CLOCK_MONOTONIC; the clock of the host looks after waiting calls.
-    var deadline: UInt64 = .max
+    private var deadline: UInt64 = .max
+    /// How long after its deadline the call is given up.
+    private var grace: UInt64 = 0
 
     init(index: UInt32) {
         self.index = index
@@ -245,6 +251,10 @@ final class CallSlot: @unchecked Sendable {
     func begin(_ operation: CallOperation, target: any CallTarget) {
         self.operation = operation
         self.target = target
+        let policy = target.policy
+        deadline = policy.deadline(for: operation)
+        grace = policy.timeouts.grace
+        memory.pointee.deadline_ns = Int64(clamping: deadline)
         lastUser.store(UInt(bitPattern: Unmanaged.passUnretained(target.identity).toOpaque()), ordering: .relaxed)
         let generation = self.generation
         // 20 bits of index, 44 of generation; never null because generations start at 1.
@@ -301,7 +311,7 @@ final class CallSlot: @unchecked Sendable {
         while true {
             let current = word.load(ordering: .acquiring)
             guard current >> 3 == generation, let state = State(rawValue: current & 7) else {
-                return completedAgain(makeOutcome())
+                return completedAgain()
             }
             switch state {
             case .pending, .waiting, .abandoned:
@@ -309,7 +319,7 @@ final class CallSlot: @unchecked Sendable {
                 store(makeOutcome(), from: state, generation: generation)
                 return
             case .free, .completing, .done:
-                return completedAgain(makeOutcome())
+                return completedAgain()
             }
         }
     }
@@ -327,8 +337,9 @@ final class CallSlot: @unchecked Sendable {
         waiter?.resume(returning: true)
     }
 
-    private func completedAgain(_ outcome: CallOutcome) {
-        outcome.releaseUnclaimed()
+    /// Nothing of the slot may be touched here, it may be another call's by now; and what a second completion brings isn't
+    /// released, because it mostly is what the first one brought: a leak is the lesser evil.
+    private func completedAgain() {
         // Whose call it was can't be told for sure once the slot is used again; its last user is the likely culprit.
         guard let user = UnsafeRawPointer(bitPattern: lastUser.load(ordering: .relaxed)) else { return }
         let identity = Unmanaged<PluginIdentity>.fromOpaque(user).takeUnretainedValue()
@@ -406,7 +417,7 @@ final class CallSlot: @unchecked Sendable {
 
     /// Looks after a waiting call: at the deadline it is cancelled, after the grace abandoned.
     /// - Returns: whether the call waits.
-    func check(now: UInt64, grace: UInt64) -> Bool {
+    func check(now: UInt64) -> Bool {
         let current = word.load(ordering: .acquiring)
         guard current & 7 == State.waiting.rawValue else { return false }
         let deadline = self.deadline

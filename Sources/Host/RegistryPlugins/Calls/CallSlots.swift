@@ -59,13 +59,18 @@ final class CallSlots: @unchecked Sendable {
 
     /// Looks after all waiting calls.
     /// - Returns: whether any waits.
-    func checkDeadlines(now: UInt64, grace: UInt64) -> Bool {
+    func checkDeadlines(now: UInt64) -> Bool {
         var anyWaits = false
         for index in 0..<Int(count.load(ordering: .acquiring)) {
             guard let slot = table[index] else { continue }
-            if slot.takeUnretainedValue().check(now: now, grace: grace) { anyWaits = true }
+            if slot.takeUnretainedValue().check(now: now) { anyWaits = true }
         }
         return anyWaits
+    }
+
+    /// Whether any call waits.
+    var anyWaits: Bool {
+        (0..<Int(count.load(ordering: .acquiring))).contains { table[$0]?.takeUnretainedValue().state == .waiting }
     }
 
     private func grow() throws(StorageError) -> CallSlot {

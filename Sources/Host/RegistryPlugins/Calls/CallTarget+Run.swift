@@ -6,7 +6,11 @@ extension CallTarget {
     /// Makes the call that the slot describes and gives what came of it. The slot is used up.
     func run(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
         if let gate = policy.gate {
-            await gate.enter()
+            guard await gate.enter() else {
+                slot.finish()
+                CallSlots.shared.release(slot)
+                throw cancelledBeforeCall()
+            }
             defer { gate.leave() }
             return try await runUngated(slot, operation)
         }
@@ -15,9 +19,6 @@ extension CallTarget {
 
     private func runUngated(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
         slot.begin(operation, target: self)
-        let deadline = policy.deadline(for: operation)
-        slot.deadline = deadline
-        slot.memory.pointee.deadline_ns = Int64(clamping: deadline)
         if policy.needsWorker(operation) { return try await runOnWorker(slot, operation) }
         if policy.blocks {
             await performCancellably(slot)
@@ -52,8 +53,14 @@ extension CallTarget {
         }
     }
 
+    private func cancelledBeforeCall() -> StorageError {
+        var error = StorageError(.cancelled, "cancelled while it waited for its turn", driver: identity.driver)
+        error.hadNoEffect = true
+        return error
+    }
+
     private func busy() -> StorageError {
-        var error = StorageError(.busy, "too many calls wait for a worker thread", driver: identity.name)
+        var error = StorageError(.busy, "too many calls wait for a worker thread", driver: identity.driver)
         error.isRetryable = true
         error.hadNoEffect = true
         return error
@@ -61,7 +68,7 @@ extension CallTarget {
 
     private func abandoned(_ operation: CallOperation) -> StorageError {
         let message = PluginError(.completes, plugin: identity.name, CallSlot.abandonment(operation)).description
-        var error = StorageError(.timeout, message, driver: identity.name)
+        var error = StorageError(.timeout, message, driver: identity.driver)
         error.isRetryable = true
         return error
     }
@@ -81,7 +88,6 @@ extension CallTarget {
         guard policy.blocks, let pool = policy.pool, !pool.isCurrent else { return try await body() }
         let slot = try CallSlots.shared.acquire()
         slot.begin(.worker, target: self)
-        slot.deadline = policy.deadline(for: .worker)
         let generation = slot.generation
         let result = SequenceResult<Value>()
         let finished = await withTaskCancellationHandler {
@@ -95,7 +101,7 @@ extension CallTarget {
         }
         _ = try claim(slot)
         guard let value = result.value.withLock({ $0 }) else {
-            throw StorageError(.internal, "a sequence of calls gave no result", driver: identity.name)
+            throw StorageError(.internal, "a sequence of calls gave no result", driver: identity.driver)
         }
         return try value.get()
     }

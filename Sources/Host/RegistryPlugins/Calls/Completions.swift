@@ -36,8 +36,11 @@ func doneBuffer(
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
         guard let buffer = owned?.pointee else { throw identity.missingResult(slot.operation) }
-        guard buffer.ptr != nil || buffer.len == 0 else {
-            throw identity.violation(.lengthsInRange, "\(slot.operation) gave a buffer without bytes but with a length")
+        // A size_t beyond Int.max arrives as a negative number.
+        guard buffer.len >= 0, buffer.ptr != nil || buffer.len == 0 else {
+            buffer.release?(buffer.release_ctx)
+            throw identity.violation(
+                .lengthsInRange, "\(slot.operation) gave a buffer that can't be: \(UInt(bitPattern: buffer.len)) bytes")
         }
         return .buffer(buffer)
     }
@@ -69,7 +72,12 @@ func doneReader(
     finish(context, error) { slot, identity throws(StorageError) in
         guard let owned else { throw identity.missingResult(slot.operation) }
         try identity.checkSize(owned.pointee.struct_size, of: moor_reader.self, "moor_reader")
-        return .reader(owned.pointee, etag: try identity.text(owned.pointee.etag, "a reader's etag"))
+        do throws(StorageError) {
+            return .reader(owned.pointee, etag: try identity.text(owned.pointee.etag, "a reader's etag"))
+        } catch {
+            CallOutcome.reader(owned.pointee, etag: "").releaseUnclaimed()
+            throw error
+        }
     }
 }
 
@@ -80,10 +88,10 @@ func doneWriter(
         guard let owned else { throw identity.missingResult(slot.operation) }
         try identity.checkSize(owned.pointee.struct_size, of: moor_writer.self, "moor_writer")
         let token = owned.pointee.resume_token
-        guard token.len <= 1024, token.ptr != nil || token.len == 0 else {
-            let writer = owned.pointee
-            writer.close_writer?(writer.obj)
-            throw identity.violation(.lengthsInRange, "a writer's resume_token has \(token.len) bytes; at most 1024")
+        guard (0...1024).contains(token.len), token.ptr != nil || token.len == 0 else {
+            CallOutcome.writer(owned.pointee, token: []).releaseUnclaimed()
+            throw identity.violation(
+                .lengthsInRange, "a writer's resume_token has \(UInt(bitPattern: token.len)) bytes; at most 1024")
         }
         return .writer(owned.pointee, token: [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len)))
     }
@@ -166,9 +174,10 @@ extension StoragePage {
     ) throws(StorageError) {
         try identity.checkSize(page.pointee.struct_size, of: moor_page.self, "moor_page")
         let count = page.pointee.nentries
-        guard count <= Int(slot.flags) else {
+        guard (0...Int(slot.flags)).contains(count) else {
             throw identity.violation(
-                .lengthsInRange, "\(slot.operation) gave \(count) entries; \(slot.flags) were asked for")
+                .lengthsInRange,
+                "\(slot.operation) gave \(UInt(bitPattern: count)) entries; \(slot.flags) were asked for")
         }
         var entries: [StorageStat] = []
         entries.reserveCapacity(count)
@@ -180,8 +189,9 @@ extension StoragePage {
         }
         let token = page.pointee.next_token
         let isLast = page.pointee.flags & 1 != 0
-        guard token.len <= 8192, token.ptr != nil || token.len == 0, isLast || token.len > 0 else {
-            throw identity.violation(.lengthsInRange, "\(slot.operation) gave a token of \(token.len) bytes")
+        guard (0...8192).contains(token.len), token.ptr != nil || token.len == 0, isLast || token.len > 0 else {
+            throw identity.violation(
+                .lengthsInRange, "\(slot.operation) gave a token of \(UInt(bitPattern: token.len)) bytes")
         }
         let next = isLast ? nil : [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len))
         self.init(entries: entries, next: next)
@@ -200,7 +210,7 @@ extension StorageError {
         if code == nil {
             identity.violations.record(.codeKnown, plugin: identity.name, "an error has code \(value.code)")
         }
-        self.init(code ?? .internal, Self.message(value.message, identity), driver: identity.name)
+        self.init(code ?? .internal, Self.message(value.message, identity), driver: identity.driver)
         isRetryable = value.flags & 1 != 0
         hadNoEffect = value.flags & 2 != 0
         systemError = value.os_errno

@@ -4,13 +4,18 @@ import Synchronization
 
 /// How an object wants to be called (`exec_flags`, `blocking_ops`, `max_concurrency`), and how long calls may take.
 final class ExecutionPolicy: Sendable {
-    /// Nanoseconds that an ordinary call, and one that moves a whole object, may take.
+    /// Nanoseconds: what an ordinary call, and one that moves a whole object, may take.
     struct Timeouts: Sendable {
         var call: UInt64 = 60_000_000_000
         var transfer: UInt64 = 600_000_000_000
     }
+        /// How long after its deadline a call is given up.
+        var grace: UInt64 = 10_000_000_000
 
     let blocks: Bool
+    /// `MOOR_EXEC_*`, as given.
+    let flags: UInt32
+    let maximumConcurrency: UInt32
     let blockingOperations: UInt64
     let isInline: Bool
     let pool: WorkerPool?
@@ -23,6 +28,8 @@ final class ExecutionPolicy: Sendable {
     ///   - maximumConcurrency: the most calls outstanding at once; 0: no limit.
     init(name: String, flags: UInt32, blockingOperations: UInt64, maximumConcurrency: UInt32, timeouts: Timeouts) {
         blocks = flags & 1 != 0
+        self.flags = flags
+        self.maximumConcurrency = maximumConcurrency
         isInline = flags & 4 != 0 && flags & 1 == 0
         self.blockingOperations = blockingOperations
         self.timeouts = timeouts
@@ -37,7 +44,7 @@ final class ExecutionPolicy: Sendable {
         }
         if isSerial {
             gate = ConcurrencyGate(limit: 1)
-        } else if maximumConcurrency != 0, pool == nil {
+        } else if maximumConcurrency != 0, !blocks {
             gate = ConcurrencyGate(limit: Int(maximumConcurrency))
         } else {
             gate = nil
@@ -70,43 +77,77 @@ final class ExecutionPolicy: Sendable {
 final class ConcurrencyGate: Sendable {
     private struct State {
         var free: Int
-        var waiters: [UnsafeContinuation<Void, Never>] = []
+        var nextID: UInt64 = 0
+        var waiters: [Waiter] = []
+        /// Waiters that were cancelled before they stood in the queue.
+        var cancelled: Set<UInt64> = []
     }
 
     private let state: Mutex<State>
 
     init(limit: Int) {
         state = Mutex(State(free: limit))
+    private struct Waiter {
+        let id: UInt64
+        let continuation: UnsafeContinuation<Bool, Never>
     }
 
-    func enter() async {
-        let entered = state.withLock { state in
-            guard state.free > 0 else { return false }
-            state.free -= 1
-            return true
-        }
-        if entered { return }
-        await withUnsafeContinuation { continuation in
-            let entered = state.withLock { state in
-                if state.free > 0 {
-                    state.free -= 1
-                    return true
-                }
-                state.waiters.append(continuation)
-                return false
+    }
+
+    /// Waits for a place.
+    /// - Returns: false if the task was cancelled while it waited: then it has none.
+    func enter() async -> Bool {
+        let id: UInt64? = state.withLock { state in
+            if state.free > 0 {
+                state.free -= 1
+                return nil
             }
-            if entered { continuation.resume() }
+            state.nextID += 1
+            return state.nextID
+        }
+        guard let id else { return true }
+        let entered = await withTaskCancellationHandler {
+            await withUnsafeContinuation { wait(id, $0) }
+        } onCancel: {
+            cancel(id)
+        }
+        // A cancellation that came too late for the queue has left its mark.
+        state.withLock { _ = $0.cancelled.remove(id) }
+        return entered
+    }
+
+    private func wait(_ id: UInt64, _ continuation: UnsafeContinuation<Bool, Never>) {
+        let entered: Bool? = state.withLock { state in
+            if state.cancelled.remove(id) != nil { return false }
+            if state.free > 0 {
+                state.free -= 1
+                return true
+            }
+            state.waiters.append(Waiter(id: id, continuation: continuation))
+            return nil
+        }
+        if let entered { continuation.resume(returning: entered) }
+    }
+
+    private func cancel(_ id: UInt64) {
+        let waiter: Waiter? = state.withLock { state in
+            guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
+                state.cancelled.insert(id)
+                return nil
+            }
+            return state.waiters.remove(at: index)
         }
     }
 
     func leave() {
-        let next: UnsafeContinuation<Void, Never>? = state.withLock { state in
+        let next: Waiter? = state.withLock { state in
             if state.waiters.isEmpty {
                 state.free += 1
                 return nil
             }
             return state.waiters.removeFirst()
+        waiter?.continuation.resume(returning: false)
         }
-        next?.resume()
+        next?.continuation.resume(returning: true)
     }
 }

@@ -25,8 +25,6 @@ final class HostClock: @unchecked Sendable {
     private var running: UInt64 = 0
     private var thread = pthread_t()
     private var pools: [() -> WorkerPool?] = []
-    /// How long after its deadline a call is given up.
-    let grace = Atomic<UInt64>(10_000_000_000)
 
     private init() {
         mutex = .allocate(capacity: 1)
@@ -47,7 +45,10 @@ final class HostClock: @unchecked Sendable {
     private let startedHint = Atomic<Bool>(false)
 
     func watch(_ pool: WorkerPool) {
-        locked { pools.append({ [weak pool] in pool }) }
+        locked {
+            pools.removeAll { $0() == nil }
+            pools.append({ [weak pool] in pool })
+        }
     }
 
     /// Runs `body` once, on the clock's thread, after `delay` nanoseconds.
@@ -122,8 +123,7 @@ final class HostClock: @unchecked Sendable {
         let pools = locked { self.pools.compactMap { $0() } }
         var jobsWait = false
         for pool in pools where pool.growIfStuck(at: now) { jobsWait = true }
-        let grace = grace.load(ordering: .relaxed)
-        let callsWait = CallSlots.shared.checkDeadlines(now: now, grace: grace)
+        let callsWait = CallSlots.shared.checkDeadlines(now: now)
         return (jobsWait, callsWait)
     }
 
@@ -150,8 +150,13 @@ final class HostClock: @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         var until = now &+ (jobsWait ? 10_000_000 : 100_000_000)
         if quiet {
-            until = .max
             sleeps.store(true, ordering: .sequentiallyConsistent)
+            // A call that began to wait since the last look has not seen that the clock sleeps.
+            if CallSlots.shared.anyWaits {
+                sleeps.store(false, ordering: .sequentiallyConsistent)
+            } else {
+                until = .max
+            }
         }
         if let due = timers.lazy.map(\.due).min(), due < until { until = due }
         if until == .max {

@@ -4,7 +4,7 @@ import PluginABI
 /// A plugin that is mapped into the process, for good: it is never unloaded, because threads, late completions and release
 /// functions of it may run at any time.
 final class LoadedPlugin: @unchecked Sendable {
-    // @unchecked: the table is filled once; its functions may be called on any thread by contract.
+    // @unchecked: the table is filled once and never changes; its functions may be called on any thread by contract.
 
     let path: String
     let info: PluginInfo
@@ -12,6 +12,8 @@ final class LoadedPlugin: @unchecked Sendable {
     let identity: PluginIdentity
     private let table: moor_plugin
 
+    private let violations: ViolationLog
+    private let driverIdentities = Mutex<[String: PluginIdentity]>([:])
     /// Loads a checked file and enters it.
     /// - Throws: `PluginError` with the rule that failed.
     init(_ file: PluginFile, host: UnsafePointer<moor_host>, violations: ViolationLog) throws(PluginError) {
@@ -28,7 +30,18 @@ final class LoadedPlugin: @unchecked Sendable {
         table = try Self.enter(unsafeBitCast(symbol, to: moor_entry_fn.self), host, file.path)
         abiRevision = table.abi_rev
         info = try PluginInfo(json: Self.bytes(table.info_json, file.path), plugin: file.path)
-        identity = .make(name: info.name, violations: violations)
+        self.violations = violations
+        identity = .make(name: info.name, driver: info.name, violations: violations)
+    }
+
+    /// Who errors of a driver name; the same for the same driver, as identities live for ever.
+    func identity(driver: String) -> PluginIdentity {
+        driverIdentities.withLock { identities in
+            if let known = identities[driver] { return known }
+            let identity = PluginIdentity.make(name: info.name, driver: driver, violations: violations)
+            identities[driver] = identity
+            return identity
+        }
     }
 
     private static func enter(
@@ -67,8 +80,8 @@ final class LoadedPlugin: @unchecked Sendable {
     }
 
     private static func bytes(_ value: moor_bytes, _ path: String) throws(PluginError) -> [UInt8] {
-        guard value.ptr != nil || value.len == 0, value.len <= 1 << 20 else {
-            throw PluginError(.infoJSON, plugin: path, "its info_json has \(value.len) bytes")
+        guard value.ptr != nil || value.len == 0, (0...1 << 20).contains(value.len) else {
+            throw PluginError(.infoJSON, plugin: path, "its info_json can't be: \(UInt(bitPattern: value.len)) bytes")
         }
         return [UInt8](UnsafeRawBufferPointer(start: value.ptr, count: value.len))
     }

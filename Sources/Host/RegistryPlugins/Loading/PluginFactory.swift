@@ -56,8 +56,8 @@ final class PluginFactory: CallTarget, @unchecked Sendable {
             throw identity.missingResult(operation)
         }
         defer { buffer.release?(buffer.release_ctx) }
-        guard buffer.len <= 1 << 20 else {
-            throw identity.violation(.lengthsInRange, "\(operation) gave \(buffer.len) bytes")
+        guard (0...1 << 20).contains(buffer.len) else {
+            throw identity.violation(.lengthsInRange, "\(operation) gave \(UInt(bitPattern: buffer.len)) bytes")
         }
         return [UInt8](UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.len))
     }

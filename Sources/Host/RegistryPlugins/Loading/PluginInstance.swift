@@ -9,6 +9,7 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
     let plugin: LoadedPlugin
     let component: String
     let policy: ExecutionPolicy
+    let identity: PluginIdentity
     let timeouts: ExecutionPolicy.Timeouts
     let table: moor_instance
     private let isStopped = Atomic<Bool>(false)
@@ -19,14 +20,13 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
         self.table = table
         self.plugin = plugin
         self.component = component
+        identity = plugin.identity(driver: component)
         self.timeouts = timeouts
         policy = ExecutionPolicy(
             name: component, flags: table.exec_flags, blockingOperations: 0, maximumConcurrency: 1, timeouts: timeouts)
     }
 
     deinit { table.destroy?(table.obj) }
-
-    var identity: PluginIdentity { plugin.identity }
 
     func perform(_ slot: CallSlot) {
         let call = UnsafePointer(slot.memory)
@@ -70,8 +70,8 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
                 "its moor.storage/1 table lacks \(missing.joined(separator: ", "))")
         }
         return PluginStorageDriver(
-            name: component, table: storage, identity: identity,
-            policy: policy(for: storage, extraFlags: 0), owner: self)
+            name: component, table: storage, identity: identity, policy: policy(for: storage, inner: nil),
+            owner: self)
     }
 
     /// The instance as a middleware around a driver.
@@ -86,16 +86,20 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
         }
         let isTransparent = middleware.flags & 1 != 0
         return PluginStorageDriver(
-            name: inner.name, table: out, identity: identity,
-            policy: policy(for: out, extraFlags: exported.table.pointee.exec_flags & 1),
+            name: inner.name, table: out, identity: plugin.identity(driver: inner.name),
+            policy: policy(for: out, inner: (inner as? PluginStorageDriver)?.policy),
             owner: WrappedOwner(instance: self, inner: exported),
             bypass: isTransparent ? inner as? PluginStorageDriver : nil)
     }
 
-    private func policy(for storage: moor_storage, extraFlags: UInt32) -> ExecutionPolicy {
-        ExecutionPolicy(
-            name: component, flags: storage.exec_flags | extraFlags, blockingOperations: storage.blocking_ops,
-            maximumConcurrency: table.max_concurrency, timeouts: timeouts)
+    /// How to call a table of this instance. What it wraps is called from inside its operations, so they are called as
+    /// the inner driver wants it, too.
+    private func policy(for storage: moor_storage, inner: ExecutionPolicy?) -> ExecutionPolicy {
+        let limits = [table.max_concurrency, inner?.maximumConcurrency ?? 0].filter { $0 != 0 }
+        return ExecutionPolicy(
+            name: component, flags: storage.exec_flags | (inner?.flags ?? 0) & 3,
+            blockingOperations: storage.blocking_ops | (inner?.blockingOperations ?? 0),
+            maximumConcurrency: limits.min() ?? 0, timeouts: timeouts)
     }
 }
 

@@ -42,9 +42,7 @@ func exportedOpenReader(
     } _: { result in
         switch result {
         case .failure(let error): error.withTable { done(context.done, $0, nil) }
-        case .success(let reader):
-            var table = ExportedReader.table(reader, context.driver)
-            done(context.done, nil, &table)
+        case .success(let reader): ExportedReader.complete(reader, context, done)
         }
     }
 }
@@ -142,9 +140,11 @@ func exportedRedirect(
     guard let context = ExportedCall(obj, call) else { return }
     let path = request.pointee.path.string
     let (address, agent) = (request.pointee.client_addr.string, request.pointee.user_agent.string)
-    let method = StorageRedirect.Method(rawValue: request.pointee.method) ?? .get
+    let method = StorageRedirect.Method(rawValue: request.pointee.method)
     let lifetime = Duration.milliseconds(request.pointee.ttl_ms)
     context.start {
+        // A method from a later minor version: the client is served here.
+        guard let method else { return ByteBuffer() }
         let url = try await context.driver.redirectURL(
             StorageRedirect(
                 method: method, path: try StoragePath(path), clientAddress: address, userAgent: agent,
@@ -174,9 +174,10 @@ func exportedRemoveBatch(
     _ done: @escaping moor_done_items
 ) {
     guard let context = ExportedCall(obj, call) else { return }
-    let paths = UnsafeBufferPointer(start: paths, count: count).map(\.string)
+    let paths = (0...1000).contains(count) ? UnsafeBufferPointer(start: paths, count: count).map(\.string) : nil
     context.start {
-        try await context.driver.removeBatch(try paths.map { try StoragePath($0) })
+        guard let paths else { throw StorageError(.invalidArgument, "a batch holds at most 1000 paths") }
+        return try await context.driver.removeBatch(try paths.map { try StoragePath($0) })
     } _: { result in
         switch result {
         case .failure(let error): error.withTable { done(context.done, $0, nil, 0) }

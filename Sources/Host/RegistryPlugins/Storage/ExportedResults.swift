@@ -134,7 +134,17 @@ final class ExportedReader: Sendable {
         self.driver = driver
     }
 
-    static func table(_ reader: any StorageReader, _ driver: any StorageDriver) -> moor_reader {
+    /// Completes an `open_reader` with the reader's table.
+    static func complete(_ reader: any StorageReader, _ context: ExportedCall, _ done: @escaping moor_done_reader) {
+        var table = table(reader, context.driver)
+        var etag = reader.etag
+        etag.withUTF8 { etag in
+            table.etag = moor_str(etag)
+            done(context.done, nil, &table)
+        }
+    }
+
+    private static func table(_ reader: any StorageReader, _ driver: any StorageDriver) -> moor_reader {
         var table = moor_reader()
         table.struct_size = UInt32(MemoryLayout<moor_reader>.size)
         table.object_size = reader.objectSize
@@ -177,7 +187,7 @@ final class ExportedWriter: Sendable {
         table.durable_offset = writer.startOffset
         table.obj = Unmanaged.passRetained(ExportedWriter(writer, context.driver)).toOpaque()
         table.write = { obj, call, parts, count, done in
-            let buffers = UnsafeBufferPointer(start: parts, count: count).map { ByteBuffer(bytes: $0.array) }
+            let buffers = UnsafeBufferPointer(start: parts, count: max(0, count)).map { ByteBuffer(bytes: $0.array) }
             ExportedWriter.start(obj, call, { try await $0.write(buffers) }, { finish($0, $1, done) })
         }
         table.sync_writer = { obj, call, done in

@@ -1,6 +1,7 @@
 import NIOCore
 import PluginABI
 import RegistryStorage
+import Synchronization
 
 /// A storage driver as the C table that a middleware gets as its inner driver.
 ///
@@ -82,30 +83,84 @@ struct ExportedCall: @unchecked Sendable {
         token = call.pointee.cancel
     }
 
-    /// Runs the operation in a task; `complete` is called once with its result.
+    /// Runs the operation in a task, which is cancelled when the call is; `complete` is called once with its result.
     func start<Value>(
         _ body: @escaping @Sendable () async throws -> Value,
         _ complete: @escaping @Sendable (Result<Value, StorageError>) -> Void
     ) {
-        let token = self
-        Task {
-            let result: Result<Value, StorageError>
-            if token.isCancelled {
-                result = .failure(StorageError(.cancelled, "the call was cancelled", driver: driver.name))
-            } else {
-                do {
-                    result = .success(try await body())
-                } catch let error as StorageError {
-                    result = .failure(error)
-                } catch {
-                    result = .failure(StorageError(.internal, "\(error)", driver: driver.name))
-                }
-            }
+        let call = self
+        let relay = CancellationRelay()
+        // Without a registration (0) the call just isn't cancelled midway.
+        let registration = token.pointee.on_cancel(
+            token.pointee.obj, cancelRelay, Unmanaged.passUnretained(relay).toOpaque())
+        let task = Task {
+            let result = await call.result(of: body)
+            call.token.pointee.off_cancel(call.token.pointee.obj, registration)
+            // The token has let go of the relay: off_cancel waits for a function that is running.
+            relay.end()
             complete(result)
+        }
+        relay.begin(task)
+    }
+
+    private func result<Value>(
+        of body: @Sendable () async throws -> Value
+    ) async -> Result<Value, StorageError> {
+        guard why == 0 else {
+            return .failure(StorageError(.cancelled, "the call was cancelled", driver: driver.name))
+        }
+        do {
+            return .success(try await body())
+        } catch let error as StorageError {
+            guard error.code == .cancelled, why == StorageError.Code.timeout.rawValue else { return .failure(error) }
+            var late = error
+            late.code = .timeout
+            return .failure(late)
+        } catch {
+            return .failure(StorageError(.internal, "\(error)", driver: driver.name))
         }
     }
 
-    private var isCancelled: Bool { token.pointee.is_cancelled(token.pointee.obj) != 0 }
+    /// 0, or the code of the cancellation.
+    private var why: Int32 { token.pointee.is_cancelled(token.pointee.obj) }
+}
+
+/// Cancels the task of a call when its token says so.
+private final class CancellationRelay: Sendable {
+    private struct State {
+        var task: Task<Void, Never>?
+        var isCancelled = false
+        var hasEnded = false
+    }
+
+    private let state = Mutex(State())
+
+    func begin(_ task: Task<Void, Never>) {
+        let isCancelled = state.withLock { state in
+            if !state.hasEnded { state.task = task }
+            return state.isCancelled
+        }
+        if isCancelled { task.cancel() }
+    }
+
+    func cancel() {
+        let task = state.withLock { state in
+            state.isCancelled = true
+            return state.task
+        }
+        task?.cancel()
+    }
+
+    func end() {
+        state.withLock { state in
+            state.hasEnded = true
+            state.task = nil
+        }
+    }
+}
+
+private func cancelRelay(_ context: UnsafeMutableRawPointer?, _ why: moor_code) {
+    if let context { Unmanaged<CancellationRelay>.fromOpaque(context).takeUnretainedValue().cancel() }
 }
 
 extension StorageError {
@@ -141,12 +196,12 @@ extension moor_str {
 
     /// The text, repaired where it isn't UTF-8: a path that was repaired is refused as one.
     var string: String {
-        String(decoding: UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : len), as: UTF8.self)
+        String(decoding: UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : max(0, len)), as: UTF8.self)
     }
 }
 
 extension moor_bytes {
-    var array: [UInt8] { [UInt8](UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : len)) }
+    var array: [UInt8] { [UInt8](UnsafeRawBufferPointer(start: ptr, count: ptr == nil ? 0 : max(0, len))) }
 }
 
 extension StorageCondition {

@@ -40,9 +40,17 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         self.bypass = bypass
         own = table.offeredOperations
         offered = own | (bypass?.offered ?? 0)
-        capabilities = StorageCapabilities(rawValue: table.caps)
+        capabilities = StorageCapabilities(rawValue: table.caps & ~Self.missing(in: offered))
         maximumPath = table.max_key_len == 0 ? 1024 : min(1024, Int(table.max_key_len))
         maximumPage = table.max_list_page == 0 ? 1000 : min(10_000, Int(table.max_list_page))
+    }
+
+    /// The capabilities whose operation isn't offered: a bit without its function means nothing.
+    private static func missing(in offered: UInt64) -> UInt64 {
+        let needs: [(CallOperation, StorageCapabilities)] = [
+            (.walk, .walk), (.copy, .copy), (.removeBatch, .batchRemove), (.checksum, .checksum),
+        ]
+        return needs.reduce(0) { offered >> UInt64($1.0.rawValue) & 1 == 0 ? $0 | $1.1.rawValue : $0 }
     }
 
     // MARK: StorageDriver
@@ -227,7 +235,7 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
     /// Copies a moved buffer and gives it back.
     func take(_ buffer: moor_buf, limit: Int, _ operation: CallOperation) throws(StorageError) -> ByteBuffer {
         defer { buffer.release?(buffer.release_ctx) }
-        guard buffer.len <= max(0, limit) else {
+        guard (0...max(0, limit)).contains(buffer.len) else {
             throw identity.violation(
                 .lengthsInRange, "\(operation) gave \(buffer.len) bytes; at most \(limit) were asked for")
         }

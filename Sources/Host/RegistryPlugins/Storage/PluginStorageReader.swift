@@ -48,7 +48,8 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
     /// Whether the reader serves what was asked for, and can.
     func check(offset: UInt64, length: UInt64?) throws(StorageError) {
         let (end, overflow) = table.offset.addingReportingOverflow(table.length)
-        guard table.offset == offset, !overflow, end <= table.object_size, table.length <= length ?? .max else {
+        let isCut = end == table.object_size && table.length <= length ?? .max
+        guard table.offset == offset, !overflow, end <= table.object_size, table.length == length || isCut else {
             throw identity.violation(
                 .lengthsInRange,
                 "a reader serves \(table.length) bytes from \(table.offset) of \(table.object_size); asked for "
@@ -66,13 +67,14 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
     private func checkDescriptor() throws(StorageError) {
         guard driver.capabilities.contains(.descriptorRead) else {
             throw identity.violation(.descriptorValid, "a reader has a descriptor, but MOOR_CAP_FD_READ isn't claimed")
+            if file == nil { Glibc.close(table.fd) }
         }
         guard let file else {
             // A pipe or socket would need its own path; read_next serves such objects.
             if table.read_next == nil {
+            Glibc.close(table.fd)
                 throw identity.violation(.descriptorValid, "a reader's descriptor is not a regular file")
             }
-            Glibc.close(table.fd)
             return
         }
         var status = Glibc.stat()
@@ -126,7 +128,7 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
         } catch let error as StorageError {
             throw error
         } catch {
-            throw StorageError(.internal, "\(error)", driver: identity.name)
+            throw StorageError(.internal, "\(error)", driver: identity.driver)
         }
         return try advance(buffer)
     }

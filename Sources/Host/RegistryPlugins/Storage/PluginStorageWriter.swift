@@ -70,9 +70,10 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
         let slot = try CallSlots.shared.acquire()
         slot.store(parts: parts)
         guard case .number(let reached) = try await run(slot, .write) else { throw driver.unexpected(.write) }
-        guard reached == offset + count else {
+        let (expected, overflow) = offset.addingReportingOverflow(count)
+        guard !overflow, reached == expected else {
             throw identity.violation(
-                .lengthsInRange, "write reached \(reached) instead of \(offset + count)")
+                .lengthsInRange, "write reached \(reached) from \(offset) with \(count) bytes")
         }
         offset = reached
         return reached
