@@ -1,5 +1,6 @@
 import Glibc
 import PluginABI
+import Synchronization
 
 /// A plugin that is mapped into the process, for good: it is never unloaded, because threads, late completions and release
 /// functions of it may run at any time.
@@ -11,9 +12,9 @@ final class LoadedPlugin: @unchecked Sendable {
     let abiRevision: UInt32
     let identity: PluginIdentity
     private let table: moor_plugin
-
     private let violations: ViolationLog
     private let driverIdentities = Mutex<[String: PluginIdentity]>([:])
+
     /// Loads a checked file and enters it.
     /// - Throws: `PluginError` with the rule that failed.
     init(_ file: PluginFile, host: UnsafePointer<moor_host>, violations: ViolationLog) throws(PluginError) {
