@@ -46,6 +46,7 @@ struct ConnectionSetup: Sendable {
             HTTP2Setting(parameter: .maxConcurrentStreams, value: limits.concurrentStreams),
             HTTP2Setting(parameter: .maxHeaderListSize, value: limits.headerBytes),
             HTTP2Setting(parameter: .initialWindowSize, value: HTTP2Connection.window),
+            HTTP2Setting(parameter: .maxFrameSize, value: HTTP2Connection.frame),
         ]
         settings.targetWindowSize = HTTP2Connection.window
         var stream = NIOHTTP2Handler.StreamConfiguration()

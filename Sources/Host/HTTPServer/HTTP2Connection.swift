@@ -9,6 +9,8 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
 
     /// Flow-control window of a stream and of the connection: what an upload may have in flight.
     static let window = 1024 * 1024
+    /// Largest frame that is taken; few clients use more than the default, and theirs are cheaper.
+    static let frame = 256 * 1024
 
     let loop: LoopContext
     let connection: Connection
