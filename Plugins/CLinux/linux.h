@@ -2,7 +2,13 @@
 #ifndef MOORING_LINUX_H
 #define MOORING_LINUX_H
 
+#include <errno.h>
+#include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,6 +26,34 @@ extern int renameat2(int old_dir, const char *_Nonnull old_name, int new_dir, co
 /** Starts or awaits the writing of dirty pages. LINUX_WRITE_BACK starts it and returns. */
 extern int sync_file_range(int file, off_t offset, off_t length, unsigned int flags);
 #define LINUX_WRITE_BACK 2u
+
+extern long syscall(long number, ...);
+extern ssize_t preadv2(int file, const struct iovec *_Nonnull parts, int count, off_t offset, int flags);
+
+/** Whether a file lies in a file system that is memory, where reading never waits. */
+static inline int linux_lies_in_memory(int file) {
+    struct statfs about;
+    return fstatfs(file, &about) == 0 && about.f_type == 0x01021994 /* TMPFS_MAGIC */;
+}
+
+/** A descriptor that only names a file. */
+#define LINUX_O_PATH 010000000
+
+/** Opens a path only if everything on the way to it is in the kernel's caches; else -1 with EAGAIN. ENOSYS or EINVAL on
+ *  a kernel before 5.12. */
+static inline int linux_open_cached(int directory, const char *_Nonnull path, int flags) {
+    struct {
+        uint64_t flags, mode, resolve;
+    } how = {(uint64_t)(unsigned int)flags, 0, 0x20 /* RESOLVE_CACHED */};
+    return (int)syscall(437 /* openat2, on every architecture */, directory, path, &how, sizeof how);
+}
+
+/** Reads what is in the page cache; -1 with EAGAIN if nothing of it is, with EOPNOTSUPP where the file system can't
+ * say. */
+static inline ssize_t linux_read_cached(int file, void *_Nonnull to, size_t count, off_t offset) {
+    struct iovec part = {to, count};
+    return preadv2(file, &part, 1, offset, 0x8 /* RWF_NOWAIT */);
+}
 
 #ifdef __cplusplus
 }

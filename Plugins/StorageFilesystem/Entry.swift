@@ -4,7 +4,8 @@ import PluginKit
 let definition = PluginDefinition(
     name: "storage-filesystem", version: "1.0.0", license: "Apache-2.0",
     components: [
-        .storage("filesystem", .blocking, schema: FilesystemOptions.schema) { (options: FilesystemOptions, _) in
+        .storage("filesystem", .blockingUnlessCached, schema: FilesystemOptions.schema) {
+            (options: FilesystemOptions, _) in
             FilesystemDriver(options)
         }
     ])

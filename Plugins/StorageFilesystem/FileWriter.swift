@@ -195,7 +195,7 @@ extension FilesystemDriver {
         _ path: StoragePath, at offset: UInt64?, _ call: CallContext
     ) throws(PluginError) -> FileWriter {
         var status = Glibc.stat()
-        let object = try openObject(path, &status)
+        let object = try openObject(path, &status, call)
         let size = UInt64(clamping: status.st_size)
         try require(size, offset)
         let writer = try newWriter(path.relative)

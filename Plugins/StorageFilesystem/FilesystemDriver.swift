@@ -11,6 +11,8 @@ final class FilesystemDriver: BlockingStorageDriver {
     private let options: FilesystemOptions
     /// -1 before start.
     private let rootDescriptor = Atomic<Int32>(-1)
+    /// Whether the root lies in memory, where reading never waits.
+    private let isInMemory = Atomic<Bool>(false)
 
     init(_ options: FilesystemOptions) { self.options = options }
 
@@ -39,6 +41,7 @@ final class FilesystemDriver: BlockingStorageDriver {
         try makeRoot(path)
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw rootError("opening") }
+        isInMemory.store(linux_lies_in_memory(descriptor) != 0, ordering: .relaxed)
         let previous = rootDescriptor.exchange(descriptor, ordering: .relaxed)
         if previous >= 0 { close(previous) }
     }
@@ -76,8 +79,14 @@ final class FilesystemDriver: BlockingStorageDriver {
 extension FilesystemDriver {
     func stat(_ path: StoragePath, _ call: CallContext) throws(PluginError) -> ObjectStat {
         var status = Glibc.stat()
-        try withCPath(path.relative) { name throws(PluginError) in
-            guard fstatat(root, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw posixError("looking at a path") }
+        if call.mustNotWait {
+            try statFromMemory(path, &status)
+        } else {
+            try withCPath(path.relative) { name throws(PluginError) in
+                guard fstatat(root, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+                    throw posixError("looking at a path")
+                }
+            }
         }
         if status.isRegular { return status.objectStat }
         // An empty directory counts too: Distribution keeps them and takes them for existing.
@@ -87,7 +96,7 @@ extension FilesystemDriver {
 
     func readContent(at path: StoragePath, limit: UInt64, _ call: CallContext) throws(PluginError) -> OwnedBytes {
         var status = Glibc.stat()
-        let file = try openObject(path, &status)
+        let file = try openObject(path, &status, call)
         guard UInt64(clamping: status.st_size) <= limit else {
             throw PluginError(.range, "the object is larger than the limit", noEffect: true)
         }
@@ -98,18 +107,24 @@ extension FilesystemDriver {
         at path: StoragePath, offset: UInt64, length: UInt64, _ call: CallContext
     ) throws(PluginError) -> OpenedObject {
         var status = Glibc.stat()
-        let file = try openObject(path, &status)
+        let file = try openObject(path, &status, call)
         let stat = status.objectStat
         let window = try ReadWindow(offset: offset, length: length, ofSize: stat.size)
         return OpenedObject(size: stat.size, window: window, etag: stat.etag, file: file)
     }
 
     /// Opens an object for reading; a prefix, a link or anything else that isn't a regular file isn't one.
-    func openObject(_ path: StoragePath, _ status: inout stat) throws(PluginError) -> OwnedDescriptor {
+    func openObject(
+        _ path: StoragePath, _ status: inout stat, _ call: CallContext
+    ) throws(PluginError) -> OwnedDescriptor {
+        // O_NONBLOCK: a pipe that somebody put there must not hold us.
+        let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+        let mustNotWait = call.mustNotWait
         let descriptor = try withCPath(path.relative) { name throws(PluginError) in
-            // O_NONBLOCK: a pipe that somebody put there must not hold us.
-            retrying { openat(root, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY) }
+            mustNotWait ? linux_open_cached(root, name, flags) : retrying { openat(root, name, flags) }
         }
+        // Whatever else it is, the way that may wait finds out.
+        guard descriptor >= 0 || !mustNotWait else { throw .wouldWait }
         guard descriptor >= 0 else { throw errno == ENXIO ? .notFound : posixError("opening an object") }
         let file = OwnedDescriptor(descriptor)
         guard fstat(descriptor, &status) == 0 else { throw posixError("looking at an object") }
@@ -123,7 +138,8 @@ extension FilesystemDriver {
         let bytes = OwnedBytes(malloced: memory, count: size)
         var position = 0
         while position < size {
-            let count = retrying { pread(file, memory + position, min(size - position, 4 << 20), off_t(position)) }
+            let count = retrying { read(file, memory + position, min(size - position, 4 << 20), off_t(position), call) }
+            if count < 0, call.mustNotWait { throw .wouldWait }
             guard count > 0 else {
                 throw count == 0
                     ? PluginError(.corrupt, "the file was cut while it was read") : posixError("reading an object")
@@ -132,6 +148,27 @@ extension FilesystemDriver {
             if position < size { try call.checkCancellation() }
         }
         return bytes
+    }
+}
+
+// MARK: - From memory
+
+extension FilesystemDriver {
+    /// The status of a path, if all on the way to it is in the kernel's caches.
+    private func statFromMemory(_ path: StoragePath, _ status: inout stat) throws(PluginError) {
+        let descriptor = try withCPath(path.relative) { name throws(PluginError) in
+            linux_open_cached(root, name, LINUX_O_PATH | O_CLOEXEC | O_NOFOLLOW)
+        }
+        guard descriptor >= 0 else { throw .wouldWait }
+        defer { close(descriptor) }
+        guard fstat(descriptor, &status) == 0 else { throw .wouldWait }
+    }
+
+    private func read(
+        _ file: Int32, _ memory: UnsafeMutableRawPointer, _ count: Int, _ offset: off_t, _ call: CallContext
+    ) -> Int {
+        call.mustNotWait && !isInMemory.load(ordering: .relaxed)
+            ? linux_read_cached(file, memory, count, offset) : pread(file, memory, count, offset)
     }
 }
 
@@ -150,7 +187,7 @@ extension FilesystemDriver {
         _ source: StoragePath, to destination: StoragePath, if condition: Precondition, _ call: CallContext
     ) throws(PluginError) -> ObjectStat {
         var status = Glibc.stat()
-        let origin = try openObject(source, &status)
+        let origin = try openObject(source, &status, call)
         let size = UInt64(clamping: status.st_size)
         return try create(destination.relative, if: condition) { file throws(PluginError) in
             try file.append(descriptor: origin.raw, offset: 0, length: size, call)

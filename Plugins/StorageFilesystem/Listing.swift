@@ -26,7 +26,8 @@ extension FilesystemDriver {
         switch start {
         case .beginning: return []
         case .after(let name): return [UInt8](name)
-        case .token: throw PluginError(.invalidArgument, "the token wasn't made by this driver", noEffect: true)
+        case .token, .foreign:
+            throw PluginError(.invalidArgument, "the token wasn't made by this driver", noEffect: true)
         }
     }
 

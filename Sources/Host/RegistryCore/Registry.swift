@@ -35,7 +35,8 @@ public final class Registry: Sendable {
         do {
             content = String(buffer: try await driver.content(at: path, limit: 1024))
         } catch {
-            if error.code == .notFound { return nil }
+            // What is far larger than a link is none.
+            if error.code == .notFound || error.code == .range { return nil }
             throw error
         }
         // Read leniently: a person may have written it, with a newline. By bytes: characters would cost tables.
@@ -91,7 +92,8 @@ public final class Registry: Sendable {
         var cursor = StorageCursor.start
         while true {
             let page = try await driver.list(path, from: cursor, limit: 1000)
-            for entry in page.entries {
+            // From behind: of a tag its history goes first, so that what is left after a crash is still a tag.
+            for entry in page.entries.reversed() {
                 let child = try StoragePath(entry.path)
                 if entry.kind == .object {
                     try await removeObject(child)

@@ -197,9 +197,20 @@ public protocol StorageDriver: Sendable {
     /// Runs `body` where this driver's operations are cheapest to call one after the other: for a driver that blocks, on
     /// one of its worker threads, so that a sequence of calls costs one change of thread and not one each.
     func withWorker<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value
+
+    /// As `withWorker`, for a few lookups: statuses, small contents, opened readers. A driver that answers them from memory
+    /// when they are warm runs `body` where it is, and changes threads only for what is cold.
+    func withLookups<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value
 }
 
 extension StorageDriver {
+    /// Runs `body` on a worker if the driver blocks.
+    public func withLookups<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await withWorker(body)
+    }
+
     /// Runs `body` where it is: right for every driver that doesn't block.
     public func withWorker<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value

@@ -263,6 +263,14 @@ final class CallSlot: @unchecked Sendable {
         word.store(generation << 3 | State.pending.rawValue, ordering: .releasing)
     }
 
+    /// Makes a finished slot ready for the same call with the same arguments.
+    func beginAgain(_ operation: CallOperation, target: any CallTarget) {
+        outcome = .void
+        memory.pointee.flags &= ~MOOR_CALL_NOWAIT
+        advance()
+        begin(operation, target: target)
+    }
+
     /// The state changes if it is `from` in this generation.
     func transition(_ from: State, _ to: State, generation: UInt64) -> Bool {
         word.compareExchange(

@@ -19,7 +19,14 @@ extension CallTarget {
 
     private func runUngated(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
         slot.begin(operation, target: self)
-        if policy.needsWorker(operation) { return try await runOnWorker(slot, operation) }
+        if policy.needsWorker(operation) {
+            if policy.triesFromMemory(operation), tryFromMemory(slot, operation) { return try claim(slot) }
+            if slot.state == .pending, slot.memory.pointee.flags & MOOR_CALL_NOWAIT == 0 {
+                return try await runOnWorker(slot, operation)
+            }
+            guard await slot.wait(start: nil) else { throw abandoned(operation) }
+            return try claim(slot)
+        }
         if policy.blocks {
             await performCancellably(slot)
         } else {
@@ -28,6 +35,20 @@ extension CallTarget {
         if slot.state == .done { return try claim(slot) }
         guard await slot.wait(start: nil) else { throw abandoned(operation) }
         return try claim(slot)
+    }
+
+    /// Asks for what is in memory.
+    /// - Returns: whether the call is done; otherwise it is to be made again where it may wait.
+    private func tryFromMemory(_ slot: CallSlot, _ operation: CallOperation) -> Bool {
+        slot.memory.pointee.flags |= MOOR_CALL_NOWAIT
+        perform(slot)
+        // A plugin that doesn't complete at once breaks its promise; then its completion is waited for.
+        guard slot.state == .done else { return false }
+        if case .failure(let error, _) = slot.outcome, error.code == .busy {
+            slot.beginAgain(operation, target: self)
+            return false
+        }
+        return true
     }
 
     private func runOnWorker(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {

@@ -1,4 +1,5 @@
 import Glibc
+import PluginABI
 import RegistryStorage
 import Synchronization
 
@@ -8,14 +9,14 @@ final class ExecutionPolicy: Sendable {
     struct Timeouts: Sendable {
         var call: UInt64 = 60_000_000_000
         var transfer: UInt64 = 600_000_000_000
-    }
         /// How long after its deadline a call is given up.
         var grace: UInt64 = 10_000_000_000
+    }
 
-    let blocks: Bool
     /// `MOOR_EXEC_*`, as given.
     let flags: UInt32
     let maximumConcurrency: UInt32
+    let blocks: Bool
     let blockingOperations: UInt64
     let isInline: Bool
     let pool: WorkerPool?
@@ -27,9 +28,9 @@ final class ExecutionPolicy: Sendable {
     ///   - blockingOperations: bit n: operation n blocks although the flags don't say so.
     ///   - maximumConcurrency: the most calls outstanding at once; 0: no limit.
     init(name: String, flags: UInt32, blockingOperations: UInt64, maximumConcurrency: UInt32, timeouts: Timeouts) {
-        blocks = flags & 1 != 0
         self.flags = flags
         self.maximumConcurrency = maximumConcurrency
+        blocks = flags & 1 != 0
         isInline = flags & 4 != 0 && flags & 1 == 0
         self.blockingOperations = blockingOperations
         self.timeouts = timeouts
@@ -53,6 +54,14 @@ final class ExecutionPolicy: Sendable {
 
     deinit { pool?.stop() }
 
+    /// Whether reading is tried where the caller is before it goes to a worker (`MOOR_EXEC_NOWAIT`).
+    var readsFromMemory: Bool { flags & MOOR_EXEC_NOWAIT != 0 && blocks }
+
+    /// Whether a call of this operation is tried where the caller is first.
+    func triesFromMemory(_ operation: CallOperation) -> Bool {
+        readsFromMemory && (operation == .stat || operation == .getContent || operation == .openReader)
+    }
+
     /// Whether a call of this operation must be made on another thread than the current one.
     func needsWorker(_ operation: CallOperation) -> Bool {
         guard let pool else { return false }
@@ -75,6 +84,11 @@ final class ExecutionPolicy: Sendable {
 
 /// Lets so many callers in at once, the others in the order they came.
 final class ConcurrencyGate: Sendable {
+    private struct Waiter {
+        let id: UInt64
+        let continuation: UnsafeContinuation<Bool, Never>
+    }
+
     private struct State {
         var free: Int
         var nextID: UInt64 = 0
@@ -87,11 +101,6 @@ final class ConcurrencyGate: Sendable {
 
     init(limit: Int) {
         state = Mutex(State(free: limit))
-    private struct Waiter {
-        let id: UInt64
-        let continuation: UnsafeContinuation<Bool, Never>
-    }
-
     }
 
     /// Waits for a place.
@@ -137,6 +146,7 @@ final class ConcurrencyGate: Sendable {
             }
             return state.waiters.remove(at: index)
         }
+        waiter?.continuation.resume(returning: false)
     }
 
     func leave() {
@@ -146,7 +156,6 @@ final class ConcurrencyGate: Sendable {
                 return nil
             }
             return state.waiters.removeFirst()
-        waiter?.continuation.resume(returning: false)
         }
         next?.continuation.resume(returning: true)
     }

@@ -193,6 +193,12 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         try await runSequence(body)
     }
 
+    func withLookups<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        policy.readsFromMemory ? try await body() : try await runSequence(body)
+    }
+
     // MARK: Parts
 
     func slot(_ path: StoragePath) throws(StorageError) -> CallSlot {

@@ -1,3 +1,4 @@
+import CHostLinux
 import Glibc
 import NIOCore
 import PluginABI
@@ -66,13 +67,13 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
 
     private func checkDescriptor() throws(StorageError) {
         guard driver.capabilities.contains(.descriptorRead) else {
-            throw identity.violation(.descriptorValid, "a reader has a descriptor, but MOOR_CAP_FD_READ isn't claimed")
             if file == nil { Glibc.close(table.fd) }
+            throw identity.violation(.descriptorValid, "a reader has a descriptor, but MOOR_CAP_FD_READ isn't claimed")
         }
         guard let file else {
             // A pipe or socket would need its own path; read_next serves such objects.
-            if table.read_next == nil {
             Glibc.close(table.fd)
+            if table.read_next == nil {
                 throw identity.violation(.descriptorValid, "a reader's descriptor is not a regular file")
             }
             return
@@ -122,6 +123,7 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
         let start = position
         let count = Int(min(UInt64(maximum), file.length - start))
         guard count > 0 else { return nil }
+        if policy.readsFromMemory, let buffer = file.readCached(at: start, count: count) { return try advance(buffer) }
         let buffer: ByteBuffer
         do {
             buffer = try await runSequence { try file.read(at: start, count: count) }
@@ -140,6 +142,17 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
 }
 
 extension StorageFileRange {
+    /// `count` bytes at `position` of the window, if they are in memory.
+    func readCached(at position: UInt64, count: Int) -> ByteBuffer? {
+        var buffer = ByteBufferAllocator().buffer(capacity: count)
+        let place = off_t(clamping: offset + position)
+        let got = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { memory in
+            guard let base = memory.baseAddress else { return 0 }
+            return max(0, host_read_cached(descriptor.number, base, count, place))
+        }
+        return got == count ? buffer : nil
+    }
+
     /// Up to `count` bytes at `position` of the window, read with one or more `pread`.
     func read(at position: UInt64, count: Int) throws(StorageError) -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: count)

@@ -169,6 +169,10 @@ typedef struct MOOR_SENDABLE moor_call {
 #define MOOR_CALL_BACKGROUND (1u << 0)
 /** The caller set a thread aside for this call, so it may block. */
 #define MOOR_CALL_MAY_BLOCK (1u << 1)
+/** The caller is on a thread that must not wait, and the object said MOOR_EXEC_NOWAIT: do it from memory (the page
+ * cache, a table) or complete at once with MOOR_E_BUSY and MOOR_ERR_RETRYABLE, before anything was done. The caller
+ * then asks again without this flag on a thread that may block. */
+#define MOOR_CALL_NOWAIT (1u << 2)
 
 /* Completions. Exactly one of `err` and the result counts: with an error the result is ignored and no object was made.
  * The receiver stores and schedules; it never runs unbounded work inside. Hold no lock while you call one.
@@ -306,6 +310,9 @@ typedef moor_code (*MOOR_NONNULL moor_entry_fn)(const moor_host *MOOR_NONNULL ho
 #define MOOR_EXEC_SERIAL (1u << 1)
 /** Every operation returns within 50 microseconds: the host may call it on an event loop. Not with BLOCKING. */
 #define MOOR_EXEC_INLINE (1u << 2)
+/** With BLOCKING: get_content, open_reader and stat_path heed MOOR_CALL_NOWAIT, so the host may try them on an event
+ * loop first. What is warm then costs no change of thread. */
+#define MOOR_EXEC_NOWAIT (1u << 3)
 
 /** One configured instance of a component. `start` to `destroy` are never concurrent with each other; `destroy` comes
  *  when no operation is outstanding. Every member but `obj`, `get_interface` and `destroy` may be NULL: nothing to do.
