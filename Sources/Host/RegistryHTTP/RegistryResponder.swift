@@ -30,6 +30,8 @@ public struct RegistryResponder: HTTPResponder {
     let locations: LocationBuilder
     let logger: Logger
     private let commonHeaders: HTTPHeaders
+    /// The common headers and those that every blob has.
+    let blobHeaders: HTTPHeaders
 
     /// A responder for a registry.
     public init(registry: Registry, settings: RegistryHTTPSettings, logger: Logger) {
@@ -38,8 +40,14 @@ public struct RegistryResponder: HTTPResponder {
         self.logger = logger
         locations = LocationBuilder(
             fixedHost: settings.host, isRelative: settings.relativeURLs, prefix: settings.prefix)
-        commonHeaders = HTTPHeaders(
+        let common = HTTPHeaders(
             [("Docker-Distribution-API-Version", "registry/2.0")] + settings.headers.map { ($0.name, $0.value) })
+        commonHeaders = common
+        var blob = common
+        blob.add(name: "Accept-Ranges", value: "bytes")
+        blob.add(name: "Cache-Control", value: "max-age=31536000")
+        blob.add(name: "Content-Type", value: "application/octet-stream")
+        blobHeaders = blob
     }
 
     /// Answers a request; whatever goes wrong becomes an answer too.

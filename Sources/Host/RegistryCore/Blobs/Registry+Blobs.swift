@@ -127,6 +127,9 @@ extension Registry {
         RegistryError(.blobUnknown, detail: .text(digest.description))
     }
 
+    /// Whether clients may be sent elsewhere for a blob.
+    public var redirectsPulls: Bool { settings.redirects && driver.capabilities.contains(.redirectGet) }
+
     /// A URL at which the client gets the blob itself; nil: serve it.
     public func redirect(
         _ name: RepositoryName, _ digest: Digest, method: StorageRedirect.Method, clientAddress: String,

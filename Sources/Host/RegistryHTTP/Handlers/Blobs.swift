@@ -14,13 +14,13 @@ extension RequestContext {
             try await registry.deleteBlob(repository, digest)
             return empty(.accepted, [])
         }
-        if let url = try await redirect(repository, digest) {
+        if registry.redirectsPulls, let url = try await redirect(repository, digest) {
             return empty(.temporaryRedirect, [("Location", url), ("Content-Type", "application/octet-stream")])
         }
         if isHead { return try await headBlob(repository, digest) }
         if isKnown(digest) {
             _ = try await registry.blobStatus(repository, digest)
-            return empty(.notModified, contentHeaders(digest))
+            return HTTPResponse(status: .notModified, headers: contentHeaders(digest))
         }
         return try await getBlob(repository, digest)
     }
@@ -33,18 +33,18 @@ extension RequestContext {
             userAgent: request.headers.first(name: "User-Agent") ?? "")
     }
 
-    private func contentHeaders(_ digest: Digest) -> [(String, String)] {
+    private func contentHeaders(_ digest: Digest) -> HTTPHeaders {
         let text = digest.description
-        return [
-            ("Docker-Content-Digest", text), ("Etag", "\"\(text)\""), ("Accept-Ranges", "bytes"),
-            ("Cache-Control", "max-age=31536000"), ("Content-Type", "application/octet-stream"),
-        ]
+        var headers = responder.blobHeaders
+        headers.reserveCapacity(headers.count + 4)
+        headers.add(name: "Docker-Content-Digest", value: text)
+        headers.add(name: "Etag", value: "\"\(text)\"")
+        return headers
     }
 
     private func headBlob(_ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
         let status = try await registry.blobStatus(name, digest)
-        var headers = responder.headers()
-        for (name, value) in contentHeaders(digest) { headers.add(name: name, value: value) }
+        var headers = contentHeaders(digest)
         headers.add(name: "Content-Length", value: String(status.size))
         return HTTPResponse(status: .ok, headers: headers)
     }
@@ -57,8 +57,7 @@ extension RequestContext {
             guard error.code == .rangeInvalid else { throw error }
             return unsatisfiable(error)
         }
-        var headers = responder.headers()
-        for (name, value) in contentHeaders(digest) { headers.add(name: name, value: value) }
+        var headers = contentHeaders(digest)
         headers.add(name: "Content-Length", value: String(content.length))
         let isPart = content.offset > 0 || content.length < content.status.size
         if isPart {

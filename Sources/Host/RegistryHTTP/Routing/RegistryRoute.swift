@@ -23,22 +23,24 @@ enum RegistryRoute: Sendable, Hashable {
             return
         }
         guard path.hasPrefix(prefix) else { return nil }
-        let rest = path.dropFirst(prefix.count)
+        // By bytes, here and below: every request is read, and characters would cost tables.
+        let rest = Substring(path.utf8.dropFirst(prefix.utf8.count))
         if rest == "v2" || rest == "v2/" {
             self = .base
             return
         }
         guard rest.hasPrefix("v2/") else { return nil }
-        self.init(segments: rest.dropFirst(3).split(separator: "/", omittingEmptySubsequences: false))
+        let parts = rest.utf8.dropFirst(3).split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        self.init(segments: parts.map { Substring($0) }, of: path)
     }
 
-    private init?(segments: [Substring]) {
+    private init?(segments: [Substring], of path: String) {
         let count = segments.count
         if count == 1, segments[0] == "_catalog" {
             self = .catalog
             return
         }
-        func name(before end: Int) -> String { segments[..<end].joined(separator: "/") }
+        func name(before end: Int) -> String { String(path[segments[0].startIndex..<segments[end - 1].endIndex]) }
         guard count >= 3 else { return nil }
         let (last, second) = (segments[count - 1], segments[count - 2])
         if second == "tags", last == "list" {

@@ -9,7 +9,7 @@ struct RequestTarget: Sendable {
     init(_ target: String) {
         // The absolute form, as proxies send it: only the path counts.
         var rest = target[...]
-        if !rest.hasPrefix("/"), let scheme = rest.firstRange(of: "://") {
+        if rest.utf8.first != UInt8(ascii: "/"), let scheme = rest.firstRange(of: "://") {
             rest = rest[scheme.upperBound...].drop { $0 != "/" }
         }
         let utf8 = rest.utf8
