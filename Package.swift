@@ -95,7 +95,10 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
             ]),
-        host("RegistryPlugins", ["PluginABI", "RegistryStorage", "RegistryTelemetry", nioCore, logging, crypto]),
+        .systemLibrary(name: "CHostLinux", path: "Sources/Host/CHostLinux"),
+        host(
+            "RegistryPlugins",
+            ["CHostLinux", "PluginABI", "RegistryStorage", "RegistryTelemetry", nioCore, logging, crypto]),
         host("RegistryCore", ["RegistryModel", "RegistryStorage", nioCore, logging, crypto]),
         host("RegistryHTTP", ["HTTPServer", "RegistryCore", "RegistryModel", nioCore, nioHTTP1, logging]),
         .executableTarget(
@@ -119,7 +122,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["RegistryStorage", "RegistryPlugins", nioCore],
+            name: "TestSupport",
+            dependencies: ["RegistryStorage", "RegistryPlugins", "RegistryTelemetry", nioCore, logging],
             path: "Tests/TestSupport",
             swiftSettings: settings),
         tests("RegistryModelTests", ["RegistryModel"]),
@@ -132,11 +136,16 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
             ]),
-        tests("RegistryPluginsTests", ["RegistryPlugins", "RegistryStorage", "PluginABI", "TestSupport", nioCore]),
+        tests(
+            "RegistryPluginsTests",
+            [
+                "RegistryPlugins", "RegistryStorage", "RegistryTelemetry", "PluginABI", "TestSupport", nioCore, logging,
+            ]),
         tests("RegistryCoreTests", ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore]),
         tests("RegistryHTTPTests", ["RegistryHTTP", "RegistryCore", "RegistryModel", "TestSupport", nioCore]),
         tests(
-            "PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore], exclude: ["Fixtures"]),
+            "PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore],
+            exclude: ["Fixtures", "CHECKS.md"]),
         tests("EndToEndTests", ["TestSupport"], exclude: ["Fixtures"]),
         tests("ArchitectureTests", ["TestSupport"]),
     ]

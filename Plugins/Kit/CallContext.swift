@@ -30,6 +30,9 @@ public struct CallContext: @unchecked Sendable {
     /// Whether others come first: garbage collection and the like.
     public var isBackground: Bool { call.pointee.flags & MOOR_CALL_BACKGROUND != 0 }
 
+    /// Whether the caller's thread must not wait: answer from memory or throw `.wouldWait` before anything is done.
+    public var mustNotWait: Bool { call.pointee.flags & MOOR_CALL_NOWAIT != 0 }
+
     /// Throws when the call is cancelled, its deadline is over, or the instance is being stopped. Cheap; ask between
     /// chunks.
     public func checkCancellation() throws(PluginError) {

@@ -6,10 +6,19 @@ public struct Component: Sendable {
     public enum Execution: Sendable {
         /// On worker threads, because they may block.
         case blocking
+        /// As `blocking`, but reading an object's status or content is tried on an event loop first: the driver asks
+        /// `CallContext.mustNotWait` and throws `.wouldWait` where it can't answer from memory.
+        case blockingUnlessCached
         /// Anywhere, also on an event loop, because they return within microseconds.
         case inline
 
-        var flags: UInt32 { self == .blocking ? MOOR_EXEC_BLOCKING : MOOR_EXEC_INLINE }
+        var flags: UInt32 {
+            switch self {
+            case .blocking: MOOR_EXEC_BLOCKING
+            case .blockingUnlessCached: MOOR_EXEC_BLOCKING | MOOR_EXEC_NOWAIT
+            case .inline: MOOR_EXEC_INLINE
+            }
+        }
     }
 
     let name: String
@@ -43,6 +52,36 @@ extension Component {
             let options = try OptionsDecoder(schema: schema).decode(Options.self, from: config)
             return { context throws(PluginError) in
                 BlockingInstance(try make(options, context), execution: execution.flags)
+            }
+        }
+    }
+}
+
+extension Component {
+    /// A storage driver whose methods are async. `schema` and `make` as above.
+    public static func storage<Options: Decodable & Sendable>(
+        _ name: String, schema: String,
+        make: @escaping @Sendable (Options, InstanceContext) throws(PluginError) -> any StorageDriver
+    ) -> Component {
+        Component(name: name, interface: MOOR_IF_STORAGE, schema: schema) { config throws(PluginError) in
+            let options = try OptionsDecoder(schema: schema).decode(Options.self, from: config)
+            return { context throws(PluginError) in
+                AsyncInstance(try make(options, context), host: context.host)
+            }
+        }
+    }
+
+    /// A storage around another one. `schema` and `make` as above; `make` is told what is wrapped.
+    public static func middleware<Options: Decodable & Sendable>(
+        _ name: String, schema: String,
+        make: @escaping @Sendable (Options, InstanceContext, InnerStorage) throws(PluginError) -> StorageMiddleware
+    ) -> Component {
+        Component(name: name, interface: MOOR_IF_MIDDLEWARE, schema: schema) { config throws(PluginError) in
+            let options = try OptionsDecoder(schema: schema).decode(Options.self, from: config)
+            return { context throws(PluginError) in
+                MiddlewareInstance(host: context.host) { inner throws(PluginError) in
+                    try make(options, context, inner)
+                }
             }
         }
     }

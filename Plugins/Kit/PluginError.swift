@@ -87,6 +87,9 @@ extension PluginError {
     /// Nothing stands at the path.
     public static var notFound: PluginError { PluginError(.notFound, "nothing stands at this path", noEffect: true) }
 
+    /// The answer isn't in memory, and the caller must not wait.
+    public static var wouldWait: PluginError { PluginError(.busy, "the answer is not in memory", noEffect: true) }
+
     /// The driver doesn't offer this operation.
     public static var unsupported: PluginError {
         PluginError(.unsupported, "the driver doesn't offer this operation", noEffect: true)

@@ -12,6 +12,15 @@ public struct Host: @unchecked Sendable {
     /// Its version.
     public var version: String { table.pointee.version.text }
 
+    /// The host's log; without the service lines go nowhere.
+    public var log: HostLog { HostLog(service("moor.host.log/1", as: moor_svc_log.self)) }
+    /// The host's metrics.
+    public var metrics: HostMetrics { HostMetrics(service("moor.host.metrics/1", as: moor_svc_metrics.self)) }
+    /// The host's timers.
+    public var timer: HostTimer { HostTimer(service("moor.host.timer/1", as: moor_svc_timer.self)) }
+    /// The host's secrets.
+    public var secrets: HostSecrets { HostSecrets(service("moor.host.secret/1", as: moor_svc_secret.self)) }
+
     /// A service table, provided it is at least as long as the one this kit knows.
     func service<Table>(_ id: StaticString, as type: Table.Type) -> UnsafePointer<Table>? {
         guard let found = table.pointee.get_service(table.pointee.obj, moor_str(id)),

@@ -31,6 +31,16 @@ public struct ByteParts: @unchecked Sendable {
         try parts.withMemoryRebound(to: iovec.self, body)
     }
 
+    /// Lends the parts as they came.
+    func withCParts(_ body: (UnsafePointer<moor_bytes>) -> Void) {
+        if let first = parts.baseAddress {
+            body(first)
+        } else {
+            var none = moor_bytes()
+            body(&none)
+        }
+    }
+
     private static var malformed: PluginError {
         PluginError(.invalidArgument, "a part has a length and no bytes", noEffect: true)
     }

@@ -8,6 +8,8 @@ public enum ListStart {
     case after(UnsafeRawBufferPointer)
     /// Where an earlier page of this driver said (`ListPage.continueAt`).
     case token([UInt8])
+    /// A token that this kit didn't make; a middleware hands it to the inner storage, a driver refuses it.
+    case foreign([UInt8])
 
     /// A token begins with 0x00 and a name, which every driver takes; what a driver makes itself goes behind 0x01.
     init(_ token: moor_bytes) throws(PluginError) {
@@ -20,7 +22,17 @@ public enum ListStart {
         switch kind {
         case 0: self = .after(rest)
         case 1: self = .token([UInt8](rest))
-        default: throw PluginError(.invalidArgument, "the token wasn't made by this driver", noEffect: true)
+        default: self = .foreign([UInt8](bytes))
+        }
+    }
+
+    /// The token in the form in which it came.
+    var rawToken: [UInt8] {
+        switch self {
+        case .beginning: []
+        case .after(let name): [0] + name
+        case .token(let bytes): [1] + bytes
+        case .foreign(let bytes): bytes
         }
     }
 }
@@ -47,9 +59,21 @@ public struct ListPage: Sendable {
     /// Where the next page begins, for a backend that has its own tokens. Instead of `hasMore`.
     public var continueAt: [UInt8]?
 
+    /// A whole token of another storage, to be handed back to it.
+    var rawToken: [UInt8]?
+
     /// An empty page of what lies below a path.
     public init(below path: StoragePath, reserving count: Int = 0) {
-        prefix = path.isRoot ? [UInt8(ascii: "/")] : path.bytes + [UInt8(ascii: "/")]
+        self.init(prefix: path.isRoot ? [UInt8(ascii: "/")] : path.bytes + [UInt8(ascii: "/")], reserving: count)
+    }
+
+    /// As above, for the path of an async driver.
+    public init(below path: String, reserving count: Int = 0) {
+        self.init(prefix: Array(path == "/" ? path.utf8 : (path + "/").utf8), reserving: count)
+    }
+
+    init(prefix: [UInt8], reserving count: Int = 0) {
+        self.prefix = prefix
         prefixCount = prefix.count
         entries.reserveCapacity(count)
         arena.reserveCapacity(count * (prefixCount + 24))
@@ -110,6 +134,7 @@ public struct ListPage: Sendable {
     }
 
     private func nextToken() -> [UInt8] {
+        if let rawToken { return rawToken }
         if let continueAt { return [1] + continueAt }
         guard hasMore, let last = entries.last else { return [] }
         return [0] + arena[(last.start + prefixCount)..<last.end]

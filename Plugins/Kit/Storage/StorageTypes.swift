@@ -195,6 +195,11 @@ public struct ReadWindow: Sendable {
         self.offset = offset
         self.length = min(length, size - offset)
     }
+
+    init(offset: UInt64, length: UInt64) {
+        self.offset = offset
+        self.length = length
+    }
 }
 
 /// How a writer begins.
@@ -230,6 +235,8 @@ public struct RedirectRequest: Sendable {
     public let contentDisposition: String
     /// The URL must expire within this time.
     public let timeToLiveMilliseconds: Int64
+    /// Which bytes the client asked for; nil: all.
+    public let range: (offset: UInt64, length: UInt64)?
 
     init?(_ raw: UnsafePointer<moor_redirect_req>) {
         guard let method = Method(rawValue: raw.pointee.method) else { return nil }
@@ -239,5 +246,7 @@ public struct RedirectRequest: Sendable {
         contentType = raw.pointee.content_type.text
         contentDisposition = raw.pointee.content_disposition.text
         timeToLiveMilliseconds = raw.pointee.ttl_ms
+        let (offset, length) = (raw.pointee.range_offset, raw.pointee.range_length)
+        range = offset == 0 && (length == 0 || length == MOOR_UNKNOWN_SIZE) ? nil : (offset, length)
     }
 }

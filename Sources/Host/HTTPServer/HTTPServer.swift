@@ -58,7 +58,6 @@ public final class HTTPServer: Sendable {
         }
         let threads = core.configuration.eventLoopThreads
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads > 0 ? threads : System.coreCount)
-        core.blockingPool.start()
         let loops = group.makeIterator().map { LoopContext(loop: $0, core: core) }
         state.withLock { state in
             state.group = group
@@ -127,7 +126,7 @@ public final class HTTPServer: Sendable {
             return
         }
         try? await group.shutdownGracefully()
-        try? await core.blockingPool.shutdownGracefully()
+        await core.stopBlockingPool()
     }
 
     private func removeSockets() {

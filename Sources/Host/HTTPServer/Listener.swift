@@ -18,13 +18,26 @@ struct Listener {
     ) async throws -> any Channel {
         switch address {
         case .tcp(let host, let port):
-            return try await bootstrap(group, isTCP: true).bind(host: host, port: port).get()
+            return try await bind(bootstrap(group, isTCP: true), host: host, port: port)
         case .unix(let path):
             if let isSocket = Listener.isSocket(path) {
                 guard isSocket else { throw HTTPServer.StartError.notASocket(path: path) }
                 unlink(path)
             }
             return try await bootstrap(group, isTCP: false).bind(unixDomainSocketPath: path).get()
+        }
+    }
+
+    private func bind(_ bootstrap: ServerBootstrap, host: String, port: Int) async throws -> any Channel {
+        // A literal needs no resolver, which would start threads of its own.
+        guard let literal = try? SocketAddress(ipAddress: host, port: port) else {
+            return try await bootstrap.bind(host: host, port: port).get()
+        }
+        do {
+            return try await bootstrap.bind(to: literal).get()
+        } catch let error as IOError where host == "::" && error.errnoCode == EAFNOSUPPORT {
+            // All addresses, on a machine without IPv6.
+            return try await bootstrap.bind(to: try SocketAddress(ipAddress: "0.0.0.0", port: port)).get()
         }
     }
 

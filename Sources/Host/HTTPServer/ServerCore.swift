@@ -9,7 +9,7 @@ final class ServerCore: Sendable {
     let logger: Logger
     let responder: any HTTPResponder
     let onExchange: (@Sendable (HTTPExchange) -> Void)?
-    let blockingPool: NIOThreadPool
+    private let pool = Mutex<NIOThreadPool?>(nil)
     let activity = Activity()
 
     init(
@@ -20,7 +20,22 @@ final class ServerCore: Sendable {
         self.logger = logger
         self.responder = responder
         self.onExchange = onExchange
-        blockingPool = NIOThreadPool(numberOfThreads: max(1, configuration.blockingThreads))
+    }
+
+    /// Threads for reading what is not in memory; they start with the first use.
+    var blockingPool: NIOThreadPool {
+        pool.withLock { pool in
+            if let pool { return pool }
+            let new = NIOThreadPool(numberOfThreads: max(1, configuration.blockingThreads))
+            new.start()
+            pool = new
+            return new
+        }
+    }
+
+    func stopBlockingPool() async {
+        let pool = self.pool.withLock { $0.take() }
+        try? await pool?.shutdownGracefully()
     }
 }
 
