@@ -83,11 +83,6 @@ extension RegistryConfiguration.Validation {
     }
 }
 
-extension RegistryConfiguration.HTTP {
-    /// Zero is what Distribution calls no graceful stop at all; here it means a short one.
-    var effectiveDrainTimeout: Duration { drainTimeout > .zero ? drainTimeout : .seconds(10) }
-}
-
 extension RegistryConfiguration.TLS {
     var serverTLS: HTTPServerConfiguration.TLS {
         HTTPServerConfiguration.TLS(

@@ -44,12 +44,7 @@ final class ServerAssembly: Sendable {
 
     /// Starts serving.
     func start() async throws {
-        if let auth = configuration.auth {
-            // A backend that is configured and not there must never mean that everybody is let in.
-            throw Refusal(
-                description:
-                    "\(auth.origin): auth.\(auth.name) names a backend that no plugin offers; refusing to run open")
-        }
+        try refuseMissingAuth()
         let driver = try await openStorage()
         let settings = configuration.registrySettings
         if settings.secret.isEmpty {
@@ -73,9 +68,17 @@ final class ServerAssembly: Sendable {
     /// Stops serving: running transfers may end, then plugins are stopped.
     func stop() async {
         let server = self.server.withLock { $0.take() }
-        await server?.shutdown(drain: configuration.http.effectiveDrainTimeout)
+        await server?.shutdown(drain: configuration.http.drainTimeout)
         await plugins.shutdown()
         _ = accessLog?.flush()
+    }
+
+    /// A backend that is configured and not there must never mean that everybody is let in.
+    private func refuseMissingAuth() throws(Refusal) {
+        guard let auth = configuration.auth else { return }
+        throw Refusal(
+            description: "\(auth.origin): auth.\(auth.name) names a backend that no plugin offers; refusing to run open"
+        )
     }
 
     private func openStorage() async throws -> any StorageDriver {
@@ -86,6 +89,11 @@ final class ServerAssembly: Sendable {
     /// What is wrong with the components that the configuration names.
     func checkPlugins() async -> [String] {
         var problems: [String] = []
+        do throws(Refusal) {
+            try refuseMissingAuth()
+        } catch {
+            problems.append("\(error)")
+        }
         let parts =
             [(configuration.storage.driver, "moor.storage/1", "storage")]
             + configuration.storageMiddleware.map { ($0, "moor.storage-middleware/1", "middleware.storage") }
