@@ -31,11 +31,12 @@ enum ChildProcess {
         var vector: [UnsafeMutablePointer<CChar>?] = (["mooring"] + arguments).map { strdup($0) }
         vector.append(nil)
         // A crash is to be told in one line, and by its own signal: without the runtime's report.
-        var variables = ["SWIFT_BACKTRACE=enable=no"].map { strdup($0) } + inherited
+        let quiet: UnsafeMutablePointer<CChar>? = strdup("SWIFT_BACKTRACE=enable=no")
+        var variables: [UnsafeMutablePointer<CChar>?] = [quiet] + inherited
         variables.append(nil)
         defer {
             for pointer in vector { free(pointer) }
-            free(variables[0])
+            free(quiet)
         }
         let code = posix_spawn(&child, "/proc/self/exe", nil, nil, vector, variables)
         guard code == 0 else { throw SpawnError(code: code) }
