@@ -114,7 +114,8 @@ final class WorkerPool: TaskExecutor, @unchecked Sendable {
         defer { attributes.deallocate() }
         pthread_attr_init(attributes)
         pthread_attr_setdetachstate(attributes, Int32(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(attributes, 1 << 20)
+        // Plugins may count on 1 MiB; what they don't touch costs nothing.
+        pthread_attr_setstacksize(attributes, 8 << 20)
         var thread = pthread_t()
         let box = Unmanaged.passRetained(self)
         let result = pthread_create(

@@ -1,0 +1,114 @@
+import Foundation
+import RegistryPlugins
+import RegistryStorage
+import TestSupport
+import Testing
+
+/// A storage driver that the contract is held against: one plugin, or a stack of them, reached through `dlopen` and the C
+/// tables like every plugin of an installation.
+struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
+    let name: String
+    /// Whether another instance on the same directory sees the same objects.
+    let isPersistent: Bool
+    /// A directory without objects may still be listed as a prefix.
+    var keepsEmptyPrefixes = false
+    /// A layer puts everything below this path: the prefix takes from the length of paths, it may be missing as long as
+    /// nothing was written, and what the layer composes from an illegal path may be a legal one for the driver.
+    var prefix = ""
+    let open: @Sendable (_ directory: String) async throws -> any StorageDriver
+
+    var testDescription: String { name }
+
+    static let all = [
+        filesystem, memory, template, threaded, stacked, exported,
+    ]
+
+    static let persistent = all.filter(\.isPersistent)
+
+    static let filesystem = plugin(
+        "filesystem", isPersistent: true, keepsEmptyPrefixes: true, options: { #"{"rootdirectory":"\#($0)"}"# })
+    static let memory = plugin("inmemory", isPersistent: false, options: { _ in "{}" })
+    static let template = plugin("template", isPersistent: true, options: { #"{"directory":"\#($0)/objects"}"# })
+    /// Completes every call on a thread of its own.
+    static let threaded = plugin("rogue-threaded", isPersistent: false, options: { _ in "{}" })
+
+    /// Two middlewares over files: one that hands calls on as they are, and one that changes every path.
+    static let stacked = StorageDriverUnderTest(
+        name: "filesystem in two middlewares", isPersistent: true, keepsEmptyPrefixes: true, prefix: "/inner/layer"
+    ) { directory in
+        try await TestPlugins.host().openStorage(
+            PluginComponent(name: "filesystem", options: #"{"rootdirectory":"\#(directory)"}"#),
+            middleware: [
+                PluginComponent(name: "passthrough", options: #"{"prefix":"/inner/layer"}"#),
+                PluginComponent(name: "passthrough", options: "{}"),
+            ])
+    }
+
+    /// A driver of the host below a middleware: calls leave through the host's own C table.
+    static let exported = StorageDriverUnderTest(name: "inmemory exported to a middleware", isPersistent: false) { _ in
+        let host = try await TestPlugins.host()
+        let inner = try await host.openStorage(PluginComponent(name: "inmemory", options: "{}"))
+        return try await host.wrap(
+            ForwardingDriver(inner), in: [PluginComponent(name: "passthrough", options: "{}")])
+    }
+
+    private static func plugin(
+        _ name: String, isPersistent: Bool, keepsEmptyPrefixes: Bool = false,
+        options: @escaping @Sendable (String) -> String
+    ) -> StorageDriverUnderTest {
+        StorageDriverUnderTest(name: name, isPersistent: isPersistent, keepsEmptyPrefixes: keepsEmptyPrefixes) {
+            try await TestPlugins.host().openStorage(PluginComponent(name: name, options: options($0)))
+        }
+    }
+}
+
+/// The one host of the process: a plugin's entry is called once per file.
+enum TestPlugins {
+    static let templateSource = "Plugins/Template/template.c"
+    static let rogueSource = "Tests/PluginContractTests/Fixtures/rogue.c"
+    static let passthroughSource = "Tests/PluginContractTests/Fixtures/passthrough.c"
+
+    private static let shared = Task {
+        PluginHost.forTests(files: [
+            BuildProducts.plugin("StorageFilesystem"), BuildProducts.plugin("StorageMemory"),
+            try await PluginFixture.library(templateSource), try await PluginFixture.library(rogueSource),
+            try await PluginFixture.library(passthroughSource),
+        ])
+    }
+
+    static func host() async throws -> PluginHost { try await shared.value }
+}
+
+/// An empty store of a driver under test.
+struct Store: Sendable {
+    let subject: StorageDriverUnderTest
+    let driver: any StorageDriver
+    let directory: String
+
+    /// Another instance on the same directory.
+    func reopen() async throws -> any StorageDriver { try await subject.open(directory) }
+
+    /// As another process would see it, where there can be one: another instance, else the same.
+    func other() async throws -> any StorageDriver { subject.isPersistent ? try await reopen() : driver }
+
+    func has(_ capability: StorageCapabilities) -> Bool { driver.capabilities.contains(capability) }
+}
+
+extension StorageDriverUnderTest {
+    /// Runs a test with a fresh instance on a fresh directory, and looks afterwards that everything can be removed again.
+    func withStore(_ body: (Store) async throws -> Void) async throws {
+        try await withTemporaryDirectory { directory in
+            let path = try directory.makeDirectory("store")
+            let store = Store(subject: self, driver: try await open(path), directory: path)
+            try await body(store)
+            try await empty(store.driver)
+        }
+    }
+
+    private func empty(_ driver: any StorageDriver) async throws {
+        for entry in try await driver.entries("/") {
+            try await driver.remove(try StoragePath(entry.path), tree: true)
+        }
+        #expect(try await driver.entries("/").isEmpty, "something was left over")
+    }
+}
