@@ -66,7 +66,8 @@ extension ListStart {
         switch self {
         case .beginning: return prefix
         case .after(let name): return prefix + name
-        case .token, .foreign: throw PluginError(.invalidArgument, "the token wasn't made by this driver", noEffect: true)
+        case .token, .foreign:
+            throw PluginError(.invalidArgument, "the token wasn't made by this driver", noEffect: true)
         }
     }
 }

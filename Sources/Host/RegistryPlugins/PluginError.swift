@@ -65,5 +65,6 @@ public struct PluginError: Error, Sendable, CustomStringConvertible {
         self.option = option
     }
 
+    /// Plugin, message and rule, for a person.
     public var description: String { "plugin \(plugin): \(message) [rule \(rule.rawValue)]" }
 }

@@ -2,6 +2,7 @@ public import NIOCore
 
 /// What a driver can do beyond the required operations.
 public struct StorageCapabilities: OptionSet, Sendable {
+    /// The bits.
     public let rawValue: UInt64
 
     /// - Parameter rawValue: the bits `MOOR_CAP_*` of the plugin header.

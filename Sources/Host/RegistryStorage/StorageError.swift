@@ -56,6 +56,7 @@ public struct StorageError: Error, Sendable, CustomStringConvertible {
         self.systemError = 0
     }
 
+    /// Driver, code and message, for a log.
     public var description: String {
         let vendor = vendorCode.isEmpty ? "" : " (\(vendorCode))"
         return driver.isEmpty ? "\(code): \(message)\(vendor)" : "\(driver): \(code): \(message)\(vendor)"

@@ -33,6 +33,7 @@ public struct StoragePath: Hashable, Sendable, CustomStringConvertible {
         string.utf8.lastIndex(of: UInt8(ascii: "/")).map { string[string.utf8.index(after: $0)...] } ?? string[...]
     }
 
+    /// The text.
     public var description: String { string }
 
     private static func isValid(_ string: String) -> Bool {
