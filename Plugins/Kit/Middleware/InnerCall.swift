@@ -25,6 +25,8 @@ final class InnerCall: @unchecked Sendable {
         self.call = .allocate(capacity: 1)
         self.call.initialize(to: call.pointee)
         self.call.pointee.struct_size = UInt32(MemoryLayout<moor_call>.size)
+        // Who wraps doesn't offer to answer from memory, so nothing inside is asked to.
+        self.call.pointee.flags &= ~MOOR_CALL_NOWAIT
         self.continuation = continuation
     }
 
