@@ -57,6 +57,7 @@ func exportedOpenWriter(
         mode == 0 ? .create : .append(offset: offset == .max ? nil : offset, resumeToken: token)
     context.start {
         guard mode <= 1 else { throw StorageError(.unsupported, "unknown writer mode \(mode)") }
+        await context.exported.waitForClosedWriters()
         return try await context.driver.openWriter(
             at: try StoragePath(path), mode: write, sizeHint: hint == .max ? nil : hint)
     } _: { result in

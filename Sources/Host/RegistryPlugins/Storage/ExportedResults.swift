@@ -127,16 +127,16 @@ extension StoragePage {
 /// A reader of the host as a C table.
 final class ExportedReader: Sendable {
     private let reader: any StorageReader
-    private let driver: any StorageDriver
+    private let driver: ExportedDriver
 
-    private init(_ reader: any StorageReader, _ driver: any StorageDriver) {
+    private init(_ reader: any StorageReader, _ driver: ExportedDriver) {
         self.reader = reader
         self.driver = driver
     }
 
     /// Completes an `open_reader` with the reader's table.
     static func complete(_ reader: any StorageReader, _ context: ExportedCall, _ done: @escaping moor_done_reader) {
-        var table = table(reader, context.driver)
+        var table = table(reader, context.exported)
         var etag = reader.etag
         etag.withUTF8 { etag in
             table.etag = moor_str(etag)
@@ -144,7 +144,7 @@ final class ExportedReader: Sendable {
         }
     }
 
-    private static func table(_ reader: any StorageReader, _ driver: any StorageDriver) -> moor_reader {
+    private static func table(_ reader: any StorageReader, _ driver: ExportedDriver) -> moor_reader {
         var table = moor_reader()
         table.struct_size = UInt32(MemoryLayout<moor_reader>.size)
         table.object_size = reader.objectSize
@@ -173,9 +173,9 @@ final class ExportedReader: Sendable {
 /// A writer of the host as a C table.
 final class ExportedWriter: Sendable {
     private let writer: any StorageWriter
-    private let driver: any StorageDriver
+    private let driver: ExportedDriver
 
-    private init(_ writer: any StorageWriter, _ driver: any StorageDriver) {
+    private init(_ writer: any StorageWriter, _ driver: ExportedDriver) {
         self.writer = writer
         self.driver = driver
     }
@@ -185,7 +185,7 @@ final class ExportedWriter: Sendable {
         var table = moor_writer()
         table.struct_size = UInt32(MemoryLayout<moor_writer>.size)
         table.durable_offset = writer.startOffset
-        table.obj = Unmanaged.passRetained(ExportedWriter(writer, context.driver)).toOpaque()
+        table.obj = Unmanaged.passRetained(ExportedWriter(writer, context.exported)).toOpaque()
         table.write = { obj, call, parts, count, done in
             let buffers = UnsafeBufferPointer(start: parts, count: max(0, count)).map { ByteBuffer(bytes: $0.array) }
             ExportedWriter.start(obj, call, { try await $0.write(buffers) }, { finish($0, $1, done) })
@@ -204,7 +204,7 @@ final class ExportedWriter: Sendable {
         table.close_writer = { obj in
             guard let obj else { return }
             let exported = Unmanaged<ExportedWriter>.fromOpaque(obj).takeRetainedValue()
-            Task { await exported.writer.close() }
+            exported.driver.close(exported.writer)
         }
         writer.resumeToken.withUnsafeBufferPointer { token in
             table.resume_token = moor_bytes(ptr: token.baseAddress, len: token.count)

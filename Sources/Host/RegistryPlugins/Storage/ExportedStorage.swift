@@ -37,8 +37,24 @@ final class ExportedStorage: @unchecked Sendable {
 /// What `obj` of an exported table stands for.
 final class ExportedDriver: Sendable {
     let driver: any StorageDriver
+    /// `close_writer` returns at once, but a writer may take its time to close.
+    private let closing = Mutex<[ObjectIdentifier: Task<Void, Never>]>([:])
 
     init(_ driver: any StorageDriver) { self.driver = driver }
+
+    func close(_ writer: any StorageWriter) {
+        closing.withLock { closing in
+            closing[ObjectIdentifier(writer)] = Task {
+                await writer.close()
+                self.closing.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(writer)) }
+            }
+        }
+    }
+
+    /// Waits until all writers are closed that somebody has closed before: what they suspend can be opened then.
+    func waitForClosedWriters() async {
+        for task in closing.withLock({ Array($0.values) }) { await task.value }
+    }
 
     static func table(_ obj: UnsafeMutableRawPointer, _ capabilities: StorageCapabilities) -> moor_storage {
         var table = moor_storage()
@@ -66,19 +82,19 @@ final class ExportedDriver: Sendable {
 /// A call into the host: its arguments live until the completion, which takes this context.
 struct ExportedCall: @unchecked Sendable {
     // @unchecked: the pointers are used by the one task that completes the call.
-    let driver: any StorageDriver
+    let exported: ExportedDriver
     let done: UnsafeMutableRawPointer?
     private let token: UnsafePointer<moor_cancel>
 
+    var driver: any StorageDriver { exported.driver }
+
     init?(_ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>) {
         guard let obj else { return nil }
-        driver = Unmanaged<ExportedDriver>.fromOpaque(obj).takeUnretainedValue().driver
-        done = call.pointee.done_ctx
-        token = call.pointee.cancel
+        self.init(Unmanaged<ExportedDriver>.fromOpaque(obj).takeUnretainedValue(), call)
     }
 
-    init(_ driver: any StorageDriver, _ call: UnsafePointer<moor_call>) {
-        self.driver = driver
+    init(_ exported: ExportedDriver, _ call: UnsafePointer<moor_call>) {
+        self.exported = exported
         done = call.pointee.done_ctx
         token = call.pointee.cancel
     }
