@@ -178,8 +178,14 @@ extension Registry {
             try await upload.cancel()
             return uploads.forgetStaged(key)
         }
-        if !upload.isCommitted { try await upload.commit(checksum: nil) }
         let path = RegistryLayout.uploadData(key.name, key.id)
+        do throws(StorageError) {
+            if !upload.isCommitted { try await upload.commit(checksum: nil) }
+        } catch {
+            // The first commit may have done its work and lost its answer.
+            await upload.close()
+            guard try await size(of: path) == upload.offset else { throw error }
+        }
         if before.count > 0 {
             let token = try await copyStaged(path, before.count)
             uploads.remember(before, of: token, for: key)
