@@ -22,8 +22,8 @@ struct ImportTests {
             "RegistryModel", "RegistryStorage", "RegistryAuth", "RegistryEvents", "NIOCore", "Logging", "Crypto",
         ],
         "RegistryPlugins": [
-            "PluginABI", "RegistryModel", "RegistryStorage", "RegistryAuth", "RegistryEvents", "RegistryTelemetry",
-            "NIOCore", "Logging", "Crypto",
+            "PluginABI", "CHostLinux", "RegistryModel", "RegistryStorage", "RegistryAuth", "RegistryEvents",
+            "RegistryTelemetry", "NIOCore", "Logging", "Crypto",
         ],
         "RegistryHTTP": [
             "HTTPServer", "RegistryCore", "RegistryModel", "RegistryAuth", "NIOCore", "NIOHTTP1", "Logging", "Crypto",
