@@ -158,7 +158,7 @@ struct BlobTests {
         let name = try name("a")
         let digest = try await registry.push("content", to: name)
         func url(_ registry: Registry, _ digest: RegistryModel.Digest) async throws -> String? {
-            try await registry.redirect(name, digest, method: .get, clientAddress: "::1", userAgent: "curl")
+            try await registry.redirect(name, digest, headOnly: false, clientAddress: "::1", userAgent: "curl")
         }
         #expect(try await url(registry, digest) == "https://bucket\(RegistryLayout.blobData(digest))?agent=curl")
         #expect(

@@ -4,7 +4,6 @@ import NIOCore
 import NIOHTTP1
 public import RegistryCore
 import RegistryModel
-import RegistryStorage
 
 /// How the API appears to clients.
 public struct RegistryHTTPSettings: Sendable {

@@ -3,7 +3,6 @@ import NIOCore
 import NIOHTTP1
 import RegistryCore
 import RegistryModel
-import RegistryStorage
 
 /// One request on its way through a handler.
 struct RequestContext: Sendable {

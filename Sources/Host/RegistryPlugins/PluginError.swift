@@ -36,6 +36,8 @@ public struct PluginError: Error, Sendable, CustomStringConvertible {
         case completes = "completes"
         /// Lengths and counts lie inside what was asked for.
         case lengthsInRange = "lengths-in-range"
+        /// Entries of a listing lie below the path, behind the cursor, and in ascending order.
+        case entriesAscend = "entries-ascend"
         /// Text is UTF-8.
         case textIsUTF8 = "text-is-utf-8"
         /// A success brings its result, an error brings none.

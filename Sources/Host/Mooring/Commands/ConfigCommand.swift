@@ -20,7 +20,7 @@ struct ConfigCommand: ParsableCommand {
 
         func run() throws {
             let loaded = ConfigurationFile.read(configuration)
-            for issue in loaded.issues { Output.error("\(issue)") }
+            for issue in loaded.issues { Output.error(issue.text(in: configuration)) }
             var isGood = loaded.issues.allSatisfy { $0.severity < .error && !$0.message.hasPrefix("unknown key") }
             if let configuration = loaded.configuration {
                 let assembly = ServerAssembly(configuration, logsTo: .nothing)
@@ -42,7 +42,7 @@ struct ConfigCommand: ParsableCommand {
 
         func run() throws {
             let loaded = ConfigurationFile.read(configuration)
-            for issue in loaded.issues where issue.severity == .error { Output.error("\(issue)") }
+            for issue in loaded.issues where issue.severity == .error { Output.error(issue.text(in: configuration)) }
             Output.line(loaded.show())
             if loaded.configuration == nil { throw ExitCode(1) }
         }

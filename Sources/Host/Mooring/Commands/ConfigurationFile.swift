@@ -28,10 +28,18 @@ enum ConfigurationFile {
     static func load(_ argument: String?) throws -> (RegistryConfiguration, [ConfigurationIssue]) {
         let loaded = read(argument)
         guard let configuration = loaded.configuration else {
-            for issue in loaded.issues where issue.severity == .error { Output.error("\(issue)") }
+            for issue in loaded.issues where issue.severity == .error { Output.error(issue.text(in: argument)) }
             throw ExitCode(1)
         }
         return (configuration, loaded.issues)
+    }
+}
+
+extension ConfigurationIssue {
+    /// The issue; what has no place of its own, such as something missing, is named with the file.
+    func text(in argument: String?) -> String {
+        guard location == .standard, let file = ConfigurationFile.path(argument) else { return "\(self)" }
+        return "\(file): \(self)"
     }
 }
 

@@ -56,7 +56,12 @@ final class ServerAssembly: Sendable {
             configuration: configuration.serverConfiguration, logger: logger, responder: responder,
             onExchange: accessLog.map(Self.recorder))
         self.server.withLock { $0 = server }
-        let addresses = try await server.start()
+        let addresses: [HTTPServerConfiguration.Address]
+        do {
+            addresses = try await server.start()
+        } catch {
+            throw Refusal(description: "can't listen on \(configuration.http.address): \(error)")
+        }
         logger.info(
             "listening",
             metadata: [

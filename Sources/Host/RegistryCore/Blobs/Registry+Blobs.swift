@@ -1,6 +1,6 @@
 public import NIOCore
 public import RegistryModel
-public import RegistryStorage
+import RegistryStorage
 
 /// A blob of a repository.
 public struct BlobStatus: Sendable {
@@ -23,7 +23,7 @@ public struct BlobContent: Sendable {
     /// The bytes, or who gives them.
     public enum Source: Sendable {
         case bytes(ByteBuffer)
-        case reader(any StorageReader)
+        case reader(BlobReader)
     }
 
     /// The whole blob.
@@ -100,7 +100,7 @@ extension Registry {
     }
 
     private func source(_ reader: any StorageReader) async throws -> BlobContent.Source {
-        guard reader.length <= Self.smallBlob else { return .reader(reader) }
+        guard reader.length <= Self.smallBlob else { return .reader(BlobReader(reader)) }
         defer { reader.close() }
         var bytes = ByteBuffer()
         while bytes.readableBytes < Int(reader.length) {
@@ -132,16 +132,15 @@ extension Registry {
 
     /// A URL at which the client gets the blob itself; nil: serve it.
     public func redirect(
-        _ name: RepositoryName, _ digest: Digest, method: StorageRedirect.Method, clientAddress: String,
-        userAgent: String
+        _ name: RepositoryName, _ digest: Digest, headOnly: Bool, clientAddress: String, userAgent: String
     ) async throws(RegistryError) -> String? {
-        let needed: StorageCapabilities = method == .put ? .redirectPut : .redirectGet
-        guard settings.redirects, driver.capabilities.contains(needed) else { return nil }
+        guard redirectsPulls else { return nil }
         return try await onLookups(of: driver) { [self] in
             let canonical = try await member(name, digest)
             return try await driver.redirectURL(
                 StorageRedirect(
-                    method: method, path: RegistryLayout.blobData(canonical), clientAddress: clientAddress,
+                    method: headOnly ? .head : .get, path: RegistryLayout.blobData(canonical),
+                    clientAddress: clientAddress,
                     userAgent: userAgent))
         }
     }

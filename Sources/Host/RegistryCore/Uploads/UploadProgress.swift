@@ -1,6 +1,5 @@
 public import NIOCore
 public import RegistryModel
-public import RegistryStorage
 
 /// An upload session as a client sees it.
 public struct UploadProgress: Sendable, Hashable {

@@ -3,7 +3,6 @@ import NIOCore
 import NIOHTTP1
 import RegistryCore
 import RegistryModel
-import RegistryStorage
 
 extension RequestContext {
     /// `GET|HEAD|DELETE /v2/<name>/blobs/<digest>`
@@ -29,7 +28,7 @@ extension RequestContext {
         let address = request.remoteAddress.prefix(
             upTo: request.remoteAddress.lastIndex(of: ":") ?? request.remoteAddress.endIndex)
         return try await registry.redirect(
-            name, digest, method: isHead ? .head : .get, clientAddress: String(address),
+            name, digest, headOnly: isHead, clientAddress: String(address),
             userAgent: request.headers.first(name: "User-Agent") ?? "")
     }
 
@@ -92,8 +91,7 @@ extension RequestContext {
             }
             return .file(
                 HTTPFileBody(
-                    descriptor: file.descriptor.number, offset: file.offset, length: content.length,
-                    owner: ReaderOwner(reader)))
+                    descriptor: file.descriptor, offset: file.offset, length: content.length, owner: reader))
         }
     }
 }
@@ -128,20 +126,11 @@ extension UInt64 {
     }
 }
 
-/// Keeps a reader open as long as its descriptor is being sent.
-private final class ReaderOwner: Sendable {
-    private let reader: any StorageReader
-
-    init(_ reader: any StorageReader) { self.reader = reader }
-
-    deinit { reader.close() }
-}
-
 /// A reader as the body of an answer.
 private final class ReaderBody: HTTPBodySource {
-    private let reader: any StorageReader
+    private let reader: BlobReader
 
-    init(_ reader: any StorageReader) { self.reader = reader }
+    init(_ reader: BlobReader) { self.reader = reader }
 
     func next(upTo maximum: Int) async throws -> ByteBuffer? { try await reader.next(upTo: maximum) }
 

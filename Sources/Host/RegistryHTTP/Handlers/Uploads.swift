@@ -3,7 +3,6 @@ import NIOCore
 import NIOHTTP1
 import RegistryCore
 import RegistryModel
-import RegistryStorage
 
 extension RequestContext {
     /// `POST /v2/<name>/blobs/uploads/[?digest=|?mount=&from=]`

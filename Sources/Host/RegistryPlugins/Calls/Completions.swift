@@ -179,6 +179,7 @@ extension StoragePage {
                 .lengthsInRange,
                 "\(slot.operation) gave \(UInt(bitPattern: count)) entries; \(slot.flags) were asked for")
         }
+        var order = EntryOrder(path: slot.path, token: slot.bytes)
         var entries: [StorageStat] = []
         entries.reserveCapacity(count)
         for index in 0..<count {
@@ -186,6 +187,11 @@ extension StoragePage {
                 throw identity.violation(.resultPresent, "\(slot.operation) gave a page with missing entries")
             }
             entries.append(try StorageStat(entry, path: nil, slot.operation, identity))
+            guard order.accepts(entry.pointee.path) else {
+                throw identity.violation(
+                    .entriesAscend,
+                    "\(slot.operation) gave \"\(entries[index].path.prefix(200))\" out of order or place")
+            }
         }
         let token = page.pointee.next_token
         let isLast = page.pointee.flags & 1 != 0

@@ -190,8 +190,8 @@ private func resolveSecret(
             ptr: UnsafePointer(memory + 8), len: secret.count, release: releaseSecret, release_ctx: memory)
         done(context, nil, &buffer)
     } catch {
-        let message = error.message
-        message.utf8.withContiguousStorageIfAvailable { utf8 in
+        var message = error.message
+        message.withUTF8 { utf8 in
             utf8.withMemoryRebound(to: CChar.self) { bytes in
                 var failure = moor_error()
                 failure.struct_size = UInt32(MemoryLayout<moor_error>.size)

@@ -12,7 +12,7 @@ struct SecretReference {
     func resolve() throws(StorageError) -> [UInt8] {
         if text.hasPrefix("env:") {
             guard let value = getenv(String(text.dropFirst(4))) else {
-                throw StorageError(.notFound, "no environment variable \(text.dropFirst(4)) ")
+                throw StorageError(.notFound, "no environment variable \(text.dropFirst(4))")
             }
             return [UInt8](String(cString: value).utf8)
         }
