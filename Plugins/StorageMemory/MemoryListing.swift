@@ -10,25 +10,22 @@ extension MemoryDriver {
         if key.count > prefix.count { key.append(leastNameByte) }
         return store.withLock { store in
             var page = ListPage(below: path, reserving: min(limit, 64))
-            while let entry = store.objects[store.objects.lowerBound(key)], prefix.begins(entry.path) {
+            var position = store.objects.lowerBound(key)
+            while let entry = store.objects[position], prefix.begins(entry.path) {
                 if page.count == limit {
                     page.hasMore = true
                     break
                 }
                 let slash = entry.path[prefix.count...].firstIndex(of: UInt8(ascii: "/"))
-                let end = slash ?? entry.path.count
-                entry.path.withBytes { bytes in
-                    let name = UnsafeRawBufferPointer(rebasing: bytes[prefix.count..<end])
-                    if slash == nil {
-                        page.append(
-                            name, .object, size: entry.object.size,
-                            modifiedNanoseconds: entry.object.modifiedNanoseconds)
-                    } else {
-                        page.append(name, .prefix)
-                    }
-                }
-                // Past all that lies below this name.
-                key = entry.path[..<end] + [leastNameByte]
+                page.append(entry, from: prefix.count, to: slash)
+                position = store.objects.next(position)
+                guard let slash else { continue }
+                // Past all that lies below this name: often only the one object, else found by its place.
+                guard let next = store.objects[position], next.path.starts(with: entry.path[...slash]) else { continue }
+                key.removeAll(keepingCapacity: true)
+                key.append(contentsOf: entry.path[..<slash])
+                key.append(leastNameByte)
+                position = store.objects.lowerBound(key)
             }
             return page
         }
@@ -56,6 +53,18 @@ extension MemoryDriver {
                 }
             }
             return page
+        }
+    }
+}
+
+extension ListPage {
+    /// Appends an object, or the prefix it lies below if its path goes on behind a slash.
+    fileprivate mutating func append(_ entry: PathIndex.Entry, from start: Int, to slash: Int?) {
+        entry.path.withBytes { bytes in
+            let name = UnsafeRawBufferPointer(rebasing: bytes[start..<(slash ?? bytes.count)])
+            if slash != nil { return append(name, .prefix) }
+            append(
+                name, .object, size: entry.object.size, modifiedNanoseconds: entry.object.modifiedNanoseconds)
         }
     }
 }
