@@ -71,8 +71,11 @@ extension Registry {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let milliseconds = UInt64(max(0, now.tv_sec)) &* 1000 &+ UInt64(max(0, now.tv_nsec)) / 1_000_000
-        var generator = SystemRandomNumberGenerator()
-        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        // Two calls of the kernel, not one for each byte.
+        let random = (UInt64.random(in: 0 ... .max), UInt64.random(in: 0 ... .max))
+        var bytes = (0..<16).map {
+            UInt8(truncatingIfNeeded: ($0 < 8 ? random.0 : random.1) >> UInt64($0 % 8 * 8))
+        }
         for index in 0..<6 { bytes[index] = UInt8(truncatingIfNeeded: milliseconds >> UInt64(40 - 8 * index)) }
         bytes[6] = bytes[6] & 0x0F | 0x70
         bytes[8] = bytes[8] & 0x3F | 0x80

@@ -25,22 +25,21 @@ struct UploadTokens: Sendable {
     }
 
     func token(for state: UploadState, in name: RepositoryName) -> String {
+        let id = state.id.description.utf8
         var payload: [UInt8] = [1]
-        payload += bytes(UInt64(bitPattern: state.startedAt))
-        payload += bytes(state.offset)
-        payload.append(UInt8(clamping: state.id.description.utf8.count))
-        payload += state.id.description.utf8
+        payload.reserveCapacity(18 + id.count + state.resumeToken.count)
+        append(UInt64(bitPattern: state.startedAt), to: &payload)
+        append(state.offset, to: &payload)
+        payload.append(UInt8(clamping: id.count))
+        payload += id
         payload += state.resumeToken
         let code = HMAC<SHA256>.authenticationCode(for: authenticated(payload, name), using: key)
-        return Data(Array(code) + payload).base64EncodedString()
-            .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        return Base64URL.encoded(Array(code) + payload)
     }
 
     /// The state in a token; nil if it wasn't made for this repository with this secret.
     func state(from token: String, in name: RepositoryName) -> UploadState? {
-        guard token.utf8.count <= 4096, let data = decoded(token) else { return nil }
-        let all = [UInt8](data)
-        guard all.count > 32 + 18 else { return nil }
+        guard token.utf8.count <= 4096, let all = Base64URL.decoded(token), all.count > 32 + 18 else { return nil }
         let payload = Array(all[32...])
         let isAuthentic = HMAC<SHA256>.isValidAuthenticationCode(
             all[..<32], authenticating: authenticated(payload, name), using: key)
@@ -54,18 +53,15 @@ struct UploadTokens: Sendable {
             resumeToken: Array(payload[end...]))
     }
 
-    private func decoded(_ token: String) -> Data? {
-        let standard = token.replacing("-", with: "+").replacing("_", with: "/")
-        let missing = (4 - standard.utf8.count % 4) % 4
-        return Data(base64Encoded: standard + String(repeating: "=", count: missing))
+    /// The repository's name belongs to what the token vouches for, though the token doesn't hold it.
+    private func authenticated(_ payload: [UInt8], _ name: RepositoryName) -> [UInt8] {
+        payload + [0] + Array(name.description.utf8)
     }
 
-    private func authenticated(_ payload: [UInt8], _ name: RepositoryName) -> Data {
-        Data(payload + [0] + Array(name.description.utf8))
-    }
-
-    private func bytes(_ value: UInt64) -> [UInt8] {
-        (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64($0))) }
+    private func append(_ value: UInt64, to bytes: inout [UInt8]) {
+        for shift in stride(from: UInt64(56), through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
 
     private func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
