@@ -124,6 +124,15 @@ struct ListingTests {
         // A name that isn't there costs no more for being long.
         _ = try await registry.catalog(after: String(repeating: "a/", count: 2000), limit: 1)
         #expect(storage.calls.count < 10)
+        // Nor does one that names a folder of the layout, whatever lies in it.
+        for index in 0..<200 {
+            storage.plant("x", at: "/docker/registry/v2/repositories/a/_layers/sha256/\(index)/link")
+        }
+        for last in ["a/_layers", "a/_layers/sha256", "_layers"] {
+            storage.forget()
+            _ = try await registry.catalog(after: last, limit: 1)
+            #expect(storage.calls.count < 10, "\(last)")
+        }
     }
 
     // MARK: Tags
