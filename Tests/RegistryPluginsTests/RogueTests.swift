@@ -139,7 +139,7 @@ struct RogueTests {
         #expect(try await driver.look("/releases").size == 0)
     }
 
-    @Test("A second completion is ignored and counted", arguments: ["rogue-double-completion", "rogue-late-double"])
+    @Test("A second completion is ignored and counted", arguments: ["rogue-double-completion"])
     func doubleCompletion(component: String) async throws {
         let fixture = try await FixtureHost("rogue")
         let healthy = try await fixture.open("rogue-correct")
