@@ -27,7 +27,11 @@ final class ExecutionPolicy: Sendable {
     ///   - flags: `MOOR_EXEC_*`.
     ///   - blockingOperations: bit n: operation n blocks although the flags don't say so.
     ///   - maximumConcurrency: the most calls outstanding at once; 0: no limit.
-    init(name: String, flags: UInt32, blockingOperations: UInt64, maximumConcurrency: UInt32, timeouts: Timeouts) {
+    ///   - maximumQueue: the most calls that wait for a thread.
+    init(
+        name: String, flags: UInt32, blockingOperations: UInt64, maximumConcurrency: UInt32, timeouts: Timeouts,
+        maximumQueue: Int = 16_384
+    ) {
         self.flags = flags
         self.maximumConcurrency = maximumConcurrency
         blocks = flags & 1 != 0
@@ -37,7 +41,7 @@ final class ExecutionPolicy: Sendable {
         let isSerial = flags & 2 != 0
         if blocks || blockingOperations != 0 {
             let threads = maximumConcurrency == 0 ? 64 : min(1024, Int(maximumConcurrency))
-            let pool = WorkerPool(name: name, maximumThreads: threads)
+            let pool = WorkerPool(name: name, maximumThreads: threads, maximumQueue: maximumQueue)
             HostClock.shared.watch(pool)
             self.pool = pool
         } else {

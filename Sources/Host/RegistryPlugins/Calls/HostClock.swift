@@ -73,7 +73,8 @@ final class HostClock: @unchecked Sendable {
             timers.remove(at: index)
             return true
         }
-        while running == id, pthread_equal(pthread_self(), thread) == 0 {
+        // 0 is no timer, and stands in `running` while none runs.
+        while id != 0, running == id, pthread_equal(pthread_self(), thread) == 0 {
             pthread_cond_wait(condition, mutex)
         }
         return false

@@ -18,7 +18,7 @@ final class ExportedStorage: @unchecked Sendable {
         self.driver = driver
         table = .allocate(capacity: 1)
         if let plugin = driver as? PluginStorageDriver, plugin.bypass == nil {
-            var copy = plugin.table
+            var copy = plugin.table.withRefusals
             if plugin.policy.blocks { copy.exec_flags = copy.exec_flags & ~4 | 1 }
             table.initialize(to: copy)
             return

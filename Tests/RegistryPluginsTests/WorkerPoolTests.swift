@@ -1,0 +1,125 @@
+import Dispatch
+import RegistryStorage
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import RegistryPlugins
+
+/// The threads for calls that block.
+@Suite("Worker pools")
+struct WorkerPoolTests {
+    @Test("A full queue is refused; a stopped pool runs what it has")
+    func bounds() async throws {
+        let pool = WorkerPool(name: "test", maximumThreads: 1, maximumQueue: 4)
+        let (gate, counter) = (Gate(), Counter())
+        #expect(pool.submit(.function { gate.wait() }))
+        try await eventually("the thread has taken the job") { gate.waiting == 1 }
+        for _ in 0..<4 { #expect(pool.submit(.function { counter.add() })) }
+        for _ in 0..<3 { #expect(!pool.submit(.function { counter.add() })) }
+        pool.stop()
+        #expect(!pool.submit(.function { counter.add() }))
+        gate.open()
+        try await eventually("the queue is empty") { counter.value == 4 }
+    }
+
+    @Test("A pool grows to its bound when jobs block, and not beyond")
+    func growth() async throws {
+        let pool = WorkerPool(name: "test", maximumThreads: 5)
+        HostClock.shared.watch(pool)
+        defer { pool.stop() }
+        let (gate, counter) = (Gate(), Counter())
+        for _ in 0..<20 {
+            let job: @Sendable () -> Void = {
+                counter.add()
+                gate.wait()
+            }
+            #expect(pool.submit(.function(job)))
+        }
+        try await eventually("five threads run") {
+            _ = pool.submit(.function {})
+            return counter.value >= 5
+        }
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(counter.value == 5)
+        gate.open()
+        try await eventually("all jobs run") { counter.value == 20 }
+    }
+
+    @Test("A call that finds the queue full is told that the driver is busy")
+    func busy() async throws {
+        let target = BlockedTarget()
+        await withTaskGroup(of: StorageError?.self) { group in
+            group.addTask { await target.call() }
+            try? await eventually("the first call runs") { target.gate.waiting == 1 }
+            for _ in 0..<11 { group.addTask { await target.call() } }
+            var errors: [StorageError] = []
+            for await error in group {
+                if let error { errors.append(error) }
+                // Two wait for the thread, nine were refused at once.
+                if errors.count == 9 { target.gate.open() }
+            }
+            #expect(errors.map(\.code) == Array(repeating: .busy, count: 9))
+            #expect(errors.allSatisfy { $0.isRetryable && $0.hadNoEffect && $0.driver == "blocked" })
+        }
+    }
+
+    @Test("A pool is a task executor: tasks run on its threads")
+    func executor() async throws {
+        let pool = WorkerPool(name: "test", maximumThreads: 2)
+        defer { pool.stop() }
+        #expect(!pool.isCurrent)
+        let task = Task(executorPreference: pool) {
+            let before = pool.isCurrent
+            await Task.yield()
+            return before && pool.isCurrent
+        }
+        #expect(await task.value)
+    }
+}
+
+/// Lets nobody through until it is opened.
+private final class Gate: Sendable {
+    private let count = Atomic<Int>(0)
+    private let isOpen = DispatchSemaphore(value: 0)
+
+    var waiting: Int { count.load(ordering: .acquiring) }
+
+    func wait() {
+        count.add(1, ordering: .acquiringAndReleasing)
+        isOpen.wait()
+        isOpen.signal()
+    }
+
+    func open() { isOpen.signal() }
+}
+
+private final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int { count.load(ordering: .acquiring) }
+
+    func add() { count.add(1, ordering: .acquiringAndReleasing) }
+}
+
+/// Something that blocks on one thread, before which two may wait.
+private final class BlockedTarget: CallTarget {
+    let gate = Gate()
+    let identity = PluginIdentity.make(name: "blocked", driver: "blocked", violations: ViolationLog(logger: .silent))
+    let policy = ExecutionPolicy(
+        name: "blocked", flags: 1, blockingOperations: 0, maximumConcurrency: 1, timeouts: .init(), maximumQueue: 2)
+
+    func perform(_ slot: CallSlot) {
+        gate.wait()
+        slot.complete(generation: slot.generation) { .void }
+    }
+
+    func call() async -> StorageError? {
+        do throws(StorageError) {
+            _ = try await run(try CallSlots.shared.acquire(), .stat)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
