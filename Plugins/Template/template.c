@@ -1,389 +1,444 @@
-/* template.c - a complete storage driver in plain C, to learn from and to start from: objects are files below a
- * directory. It blocks, needs libc alone, and is built by one command (README.md).
- *
- *   template.c   the plugin as the host meets it; read it from its end: entry, factory, instance, operations
- *   streams.h    readers and writers
- *   call.h       what every operation does first and last: count, check the path, report a failure
- *   files.h      chores with files and directories; nothing of the plugin ABI */
-#define _GNU_SOURCE /* renameat2 */
-#include "streams.h"
+/* template.c - a complete storage driver in plain, blocking C: objects are files below a directory. Begin at its end.
+ */
+#define _GNU_SOURCE
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#include "mooring/plugin.h"
 
-enum { PAGE = 1000 };
-/* Where bytes wait for their commit. The name is the driver's own, so no object can be in the way; and it lies inside
- * the directory, because a rename is atomic only within one file system. */
-#define STAGE ".00000000000000000000000000000000.tmp"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
-/* ================================================================ operations */
-
-static uint32_t kind_of(int dir, const char *rel, const struct stat *st) {
-    if (S_ISREG(st->st_mode))
-        return MOOR_KIND_OBJECT;
-    return S_ISDIR(st->st_mode) && holds_object(dir, rel) ? MOOR_KIND_PREFIX : 0;
-}
-/* What stands at the path of the call. */
-static bool look(struct op *o, moor_stat *out) {
-    struct stat st;
-    if (fstatat(o->s->root, o->rel, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return fail_reading(o, "can't look at the path");
-    uint32_t kind = o->rel[0] == '.' && !o->rel[1] ? MOOR_KIND_PREFIX : kind_of(o->s->root, o->rel, &st);
-    *out = describe(o->path, kind, &st);
-    return kind ? true : fail(o, MOOR_E_NOT_FOUND, "nothing there");
-}
-static void stat_path(void *obj, const moor_call *call, moor_str path, moor_done_stat done) {
-    struct op o;
-    moor_stat st;
-    (void)(begin(&o, obj, call) && locate(&o, path, true) && look(&o, &st));
-    done(o.ctx, error_of(&o), &st); /* beside an error the result is ignored */
-    end(&o);
-}
-
-static bool read_whole(struct op *o, uint64_t max_len, moor_buf *out) {
-    struct stat st;
-    int fd = open_file(o->s->root, o->rel, &st);
-    if (fd < 0)
-        return fail_reading(o, "can't open the object");
-    size_t size = (size_t)st.st_size;
-    if (size > max_len)
-        fail(o, MOOR_E_RANGE, "the object is larger than asked for");
-    uint8_t *bytes = o->error.code ? NULL : malloc(size + 1);
-    if (!o->error.code && (!bytes || !read_at(fd, bytes, size, 0)))
-        fail_errno(o, "can't read the object");
-    close(fd);
-    /* The buffer moves: its receiver calls free(bytes) when it likes. */
-    *out = (moor_buf){bytes, size, free, bytes};
-    if (o->error.code)
-        free(bytes);
-    return !o->error.code;
-}
-static void get_content(void *obj, const moor_call *call, moor_str path, uint64_t max_len, moor_done_buf done) {
-    struct op o;
-    moor_buf buf;
-    bool good = begin_at(&o, obj, call, path) && read_whole(&o, max_len, &buf);
-    done(o.ctx, error_of(&o), good ? &buf : NULL);
-    end(&o);
-}
-
-static bool write_whole(struct op *o, moor_bytes body, const moor_precond *cond, moor_stat *out) {
-    char temp[ROOM] = ".", id[33];
-    struct stat st;
-    if (!random_id(id))
-        return fail_errno(o, "no random numbers");
-    snprintf(temp, sizeof temp, ".%s.tmp", id);
-    int fd = openat(o->s->stage, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return fail_errno(o, "can't make a file");
-    bool good = write_at(fd, body.ptr, body.len, 0) && fsync(fd) == 0 && fstat(fd, &st) == 0 &&
-                publish(o->s->stage, temp, o->s->root, o->rel, if_absent(cond));
-    if (!good) {
-        fail_errno(o, "can't write the object");
-        unlinkat(o->s->stage, temp, 0);
-    }
-    close(fd);
-    *out = describe(o->path, MOOR_KIND_OBJECT, &st);
-    return good;
-}
-static void put_content(void *obj, const moor_call *call, moor_str path, moor_bytes body, const moor_precond *cond,
-                        moor_done_stat done) {
-    struct op o;
-    moor_stat st;
-    bool good = begin_at(&o, obj, call, path) && accepts(&o, cond) && write_whole(&o, body, cond, &st);
-    done(o.ctx, error_of(&o), good ? &st : NULL);
-    end(&o);
-}
-
-/* A page: the children's names behind the token, sorted, until the limit is reached. The token is the last name that
- * was given out, not a position: so it survives restarts, and whatever others add or remove meanwhile. */
-typedef char name_t[256];
-struct listing {
-    name_t *names;
-    size_t n;
-    struct {
-        moor_stat st;
-        char path[ROOM];
-    } * entries;
-    const moor_stat **pointers;
-    moor_page page;
-    uint8_t token[1 + sizeof(name_t)];
+enum { LIMIT = 1024, ROOM = 2 * LIMIT + 2, TEMP_ROOM = ROOM + 256, PAGE = 100, CHUNK = 1 << 20 };
+struct store {        /* an instance; there are no global variables, for several instances live side by side */
+    atomic_int users; /* operations in flight; one less once the host said `destroy` */
+    atomic_bool stopped;
+    size_t len; /* of directory */
+    char directory[LIMIT + 1];
 };
-static int by_name(const void *a, const void *b) {
-    return strcmp(a, b);
+struct op { /* a call; its steps answer true, or false with the reason in errno or, after fail(), in `error` */
+    struct store *s;
+    void *ctx;
+    char file[ROOM];  /* "<directory>/a/b" */
+    moor_error error; /* the host borrows it during `done`, so it may live here */
+    char message[100], details[48];
+};
+struct stream { /* a reader or a writer */
+    struct store *s;
+    int fd;
+    enum { OPEN, COMMITTED, CANCELLED } state;
+    uint64_t offset, end;
+    char file[ROOM], temp[TEMP_ROOM]; /* temp: "<file>.<id>.tmp" */
+};
+/* ---------------------------------------------------------------- calls */
+static bool fail(struct op *o, moor_code code, const char *message) {
+    int n = snprintf(o->message, sizeof o->message, "template: %s", message);
+    o->error = (moor_error){.struct_size = sizeof o->error, .code = code, .retry_after_ms = -1};
+    o->error.message = (moor_str){o->message, (size_t)n};
+    return false;
 }
-
-static bool behind(const char *name, moor_bytes token) {
-    size_t n = strlen(name), len = token.len ? token.len - 1 : 0;
-    int order = len ? memcmp(name, token.ptr + 1, n < len ? n : len) : 1;
-    return order > 0 || (order == 0 && n > len);
+static bool fail_errno(struct op *o) {
+    int e = errno; /* the host acts on the code alone (404? 503?), so it is chosen with care */
+    moor_code code = e == ENOENT || e == ENOTDIR || e == ELOOP                  ? MOOR_E_NOT_FOUND
+                     : e == EISDIR || e == ENOTEMPTY || e == ENAMETOOLONG       ? MOOR_E_INVALID_ARGUMENT
+                     : e == EACCES || e == EPERM || e == EROFS                  ? MOOR_E_PERMISSION
+                     : e == ENOSPC || e == EDQUOT || e == EFBIG                 ? MOOR_E_NO_SPACE
+                     : e == EMFILE || e == ENFILE || e == ENOMEM || e == EAGAIN ? MOOR_E_BUSY
+                                                                                : MOOR_E_INTERNAL;
+    if (o->error.code == MOOR_OK && !fail(o, code, strerror(e)))
+        o->error.os_errno = e;
+    return false;
 }
-static bool collect(struct op *o, struct listing *l, moor_bytes token) {
-    DIR *d = open_directory(o->s->root, o->rel);
-    if (!d)
-        return absent(errno) || fail_errno(o, "can't list");
-    size_t room = 0;
-    errno = 0;
-    for (struct dirent *e; (e = readdir(d)); errno = 0) {
-        if (!is_segment(e->d_name, strlen(e->d_name)) || !behind(e->d_name, token))
-            continue;
-        if (l->n == room) {
-            room = room ? 2 * room : 64;
-            name_t *more = realloc(l->names, room * sizeof *more);
-            if (!more)
-                break;
-            l->names = more;
-        }
-        snprintf(l->names[l->n++], sizeof(name_t), "%s", e->d_name);
+static bool enter(struct op *o, struct store *s, const moor_call *call) {
+    *o = (struct op){.s = s, .ctx = call->done_ctx};
+    atomic_fetch_add(&s->users, 1);
+    int32_t why = s->stopped ? MOOR_E_SHUTDOWN : call->cancel->is_cancelled(call->cancel->obj);
+    return why == 0 || fail(o, why, "stopped, cancelled or too late");
+}
+static void leave(void *store) {
+    if (atomic_fetch_sub(&((struct store *)store)->users, 1) == 0)
+        free(store);
+}
+/* The body of an operation: its steps and its completion, behind which the call is gone. */
+#define OPERATE(store, steps, completion)                                                                              \
+    struct op o;                                                                                                       \
+    bool good = (enter(&o, store, call) && (steps)) || fail_errno(&o);                                                 \
+    completion;                                                                                                        \
+    leave(o.s)
+#define IS(str, text) ((str).len == sizeof text - 1 && memcmp((str).ptr, text, sizeof text - 1) == 0)
+#define CALL void *obj, const moor_call *call /* how the parameters of operations begin */
+#define ERROR (good ? NULL : &o.error)
+#define DONE(result) done(o.ctx, ERROR, good ? (result) : NULL)
+#define UNCONDITIONAL (!cond || fail(&o, MOOR_E_UNSUPPORTED, "conditions are not supported"))
+#define WRITABLE (w->state == OPEN || fail(&o, MOOR_E_INVALID_ARGUMENT, "the writer is finished"))
+/* Names that end in `.`, 32 hexadecimal digits and `.tmp` are the driver's own. */
+static bool is_temp(const char *s, size_t n) {
+    return n >= 37 && s[n - 37] == '.' && strspn(s + n - 36, "0123456789abcdef") == 32 && !memcmp(s + n - 4, ".tmp", 4);
+}
+static bool is_segment(const char *s, size_t n) {
+    static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return n > 0 && n <= 255 && strspn(s, legal) == n && (n > 2 || strspn(s, ".") != n) && !is_temp(s, n);
+}
+/* The host checks paths too; a driver must not depend on that. `shortest`: 1 where the root is legal, else 2. */
+static bool locate(struct op *o, moor_str path, size_t shortest) {
+    bool good = path.len >= shortest && path.len <= LIMIT && path.ptr[0] == '/' && !memchr(path.ptr, 0, path.len);
+    snprintf(o->file, ROOM, "%s%.*s", o->s->directory, good ? (int)path.len : 0, path.ptr);
+    for (size_t n, at = o->s->len + 1; good && path.len > 1 && at <= o->s->len + path.len; at += n + 1)
+        good = is_segment(o->file + at, n = strcspn(o->file + at, "/"));
+    return good || fail(o, MOOR_E_INVALID_ARGUMENT, "not a path of a storage driver");
+}
+/* ---------------------------------------------------------------- files */
+static bool parents(const struct store *s, char *file, bool make) {
+    bool good = true; /* makes the directories above a file, or flushes them: else no power cut is survived */
+    for (char *slash = file + s->len; good && slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        int fd = make ? -1 : open(file, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        good = make ? mkdir(file, 0777) == 0 || errno == EEXIST : fd < 0 ? errno == ENOENT : fsync(fd) == 0;
+        if (fd >= 0)
+            close(fd);
+        *slash = '/';
     }
-    bool good = errno == 0 || fail_errno(o, "can't list");
-    closedir(d);
-    if (l->n)
-        qsort(l->names, l->n, sizeof *l->names, by_name);
     return good;
 }
-static bool choose(struct op *o, struct listing *l, size_t limit) {
-    limit = limit && limit < PAGE ? limit : PAGE;
-    limit = limit < l->n ? limit : l->n;
-    l->entries = calloc(limit + 1, sizeof *l->entries);
-    l->pointers = calloc(limit + 1, sizeof *l->pointers);
-    if (!l->entries || !l->pointers)
-        return fail_errno(o, "no memory");
-    l->page = (moor_page){.struct_size = sizeof l->page, .flags = MOOR_PAGE_LAST, .entries = l->pointers};
-    for (size_t i = 0; i < l->n; i++) {
-        char *path = l->entries[l->page.nentries].path;
-        struct stat st;
-        int len = snprintf(path, ROOM, "%s/%s", o->path[1] ? o->path : "", l->names[i]);
-        if (len > PATH_LIMIT || fstatat(o->s->root, path + 1, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue; /* not ours, or removed meanwhile */
-        uint32_t kind = kind_of(o->s->root, path + 1, &st);
-        if (kind && l->page.nentries == limit) { /* there is more: go on behind the last one given */
-            l->page.flags = 0;
-            l->page.next_token = (moor_bytes){l->token, 1 + strlen((char *)l->token + 1)};
-            break;
-        }
-        if (kind) {
-            l->entries[l->page.nentries].st = describe(path, kind, &st);
-            l->pointers[l->page.nentries] = &l->entries[l->page.nentries].st;
-            l->page.nentries++;
-            snprintf((char *)l->token + 1, sizeof(name_t), "%s", l->names[i]);
-        }
-    }
+static bool look(const struct store *s, const char *file, int fd, moor_stat *out) {
+    struct stat st; /* there is no etag: times don't change exactly when the content does */
+    *out = (moor_stat){.struct_size = sizeof *out, .path = {file + s->len, strlen(file + s->len)}};
+    if ((fd < 0 ? lstat(file, &st) : fstat(fd, &st)) != 0)
+        return false;
+    out->kind = S_ISREG(st.st_mode) ? MOOR_KIND_OBJECT : S_ISDIR(st.st_mode) ? MOOR_KIND_PREFIX : 0;
+    out->size = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    out->mtime_ns = st.st_mtim.tv_sec * 1000000000ll + st.st_mtim.tv_nsec;
+    return out->kind != 0 || (errno = ENOENT, false);
+}
+static struct stream *new_stream(const struct op *o) {
+    struct stream *r = calloc(1, sizeof *r);
+    if (r)
+        r->s = o->s, r->fd = -1, strcpy(r->file, o->file);
+    return r;
+}
+static void close_stream(void *obj) {
+    struct stream *r = obj;
+    if (r && r->fd >= 0)
+        close(r->fd); /* which unlocks the bytes of a writer */
+    free(r);
+}
+static bool open_object(struct op *o, struct stream *r) {
+    moor_stat st;
+    r->fd = open(r->file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool good = r->fd >= 0 && look(r->s, r->file, r->fd, &st);
+    r->end = good ? st.size : 0;
+    return good && (st.kind == MOOR_KIND_OBJECT || fail(o, MOOR_E_NOT_FOUND, "a prefix"));
+}
+static bool read_buffer(struct stream *r, uint64_t max_len, moor_buf *out) {
+    size_t len = (size_t)(r->end - r->offset < max_len ? r->end - r->offset : max_len); /* 0 at the end */
+    uint8_t *bytes = malloc(len + 1);
+    ssize_t n = bytes ? pread(r->fd, bytes, len, (off_t)r->offset) : -1;
+    *out = (moor_buf){bytes, len, free, bytes}; /* moves: its receiver calls free(bytes) when it likes */
+    if (n == (ssize_t)len)
+        return r->offset += len, true;
+    errno = n < 0 ? errno : EIO; /* somebody cut the file */
+    return free(bytes), false;
+}
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+static void read_next(CALL, size_t max_len, moor_done_buf done) {
+    struct stream *r = obj;
+    moor_buf buf;
+    OPERATE(r->s, read_buffer(r, max_len < CHUNK ? max_len : CHUNK, &buf), DONE(&buf));
+}
+static bool serve(struct op *o, uint64_t offset, uint64_t length, moor_reader *out) {
+    struct stream *r = new_stream(o);
+    if (!r || !open_object(o, r) || (offset > r->end && !fail(o, MOOR_E_RANGE, "behind the end of the object")))
+        return fail_errno(o), close_stream(r), false;
+    *out = (moor_reader){.struct_size = sizeof *out, .object_size = r->end, .offset = offset, .fd = -1, .obj = r};
+    out->length = length < r->end - offset ? length : r->end - offset;
+    out->read_next = read_next, out->close_reader = close_stream;
+    r->offset = offset, r->end = offset + out->length;
     return true;
 }
-static void list_page(void *obj, const moor_call *call, moor_str path, moor_bytes token, uint32_t limit,
-                      moor_done_page done) {
-    struct op o;
-    struct listing l = {0};
-    bool good = begin(&o, obj, call) && locate(&o, path, true) &&
-                (!token.len || !token.ptr[0] || fail(&o, MOOR_E_INVALID_ARGUMENT, "not a token of this driver")) &&
-                collect(&o, &l, token) && choose(&o, &l, limit);
-    done(o.ctx, error_of(&o), good ? &l.page : NULL);
-    free(l.names);
-    free(l.entries);
-    free(l.pointers);
-    end(&o);
+static void open_reader(CALL, moor_str path, uint64_t offset, uint64_t length, uint32_t flags, moor_done_reader done) {
+    moor_reader out;
+    OPERATE(obj, locate(&o, path, 2) && serve(&o, offset, length, &out), DONE(&out));
 }
-
-static bool rename_object(struct op *o, const char *to, const moor_precond *cond) {
-    int root = o->s->root;
-    moor_stat st;
-    if (!look(o, &st) || (st.kind != MOOR_KIND_OBJECT && !fail(o, MOOR_E_INVALID_ARGUMENT, "a prefix can't be moved")))
-        return false;
-    if (strcmp(o->path, to) == 0)
+/* ---------------------------------------------------------------- writers */
+/* Makes and locks a file for bytes that wait for their commit. Kind 0 can be gone on with; the newest sorts last. */
+static bool make_temp(struct stream *w, char kind) {
+    struct timespec now;
+    const char *name = strrchr(w->file, '/') + 1;
+    int base = (int)(name - w->file + strnlen(name, 218)); /* a longer name has no room for the rest */
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(w->temp, TEMP_ROOM, "%.*s.%c%09lx%08lx%014lx.tmp", base, w->file, kind, now.tv_sec, now.tv_nsec, (long)w);
+    if (parents(w->s, w->temp, true))
+        w->fd = open(w->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    errno = errno == ENOTDIR ? EISDIR : errno == ENOENT ? EAGAIN : errno; /* below an object; removed just now */
+    return w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) == 0;
+}
+/* Opens the newest bytes that no writer has open; with a token those and no others. EAGAIN: all are open. */
+static bool find_temp(struct stream *w, moor_bytes token) {
+    struct dirent **names = NULL;
+    int error = ENOENT, fd, dir = (int)(strrchr(w->file, '/') + 1 - w->file);
+    size_t len = strnlen(w->file + dir, 218);
+    snprintf(w->temp, TEMP_ROOM, "%.*s", dir, w->file);
+    for (int n = scandir(w->temp, &names, NULL, by_name); n > 0; free(names[n])) {
+        const char *name = names[--n]->d_name;
+        if (w->fd >= 0 || strlen(name) != len + 37 || memcmp(name, w->file + dir, len) != 0 || name[len + 1] != '0' ||
+            !is_temp(name, len + 37) || (token.len > 0 && (token.len != 32 || memcmp(name + len + 1, token.ptr, 32))))
+            continue;
+        snprintf(w->temp, TEMP_ROOM, "%.*s%s", dir, w->file, name);
+        bool locked = (fd = open(w->temp, O_RDWR | O_CLOEXEC)) >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+        error = fd >= 0 && !locked ? errno : error;
+        if (locked && access(w->temp, F_OK) == 0) /* else they were published or removed just now */
+            w->offset = (uint64_t)lseek(w->fd = fd, 0, SEEK_END);
+        else if (fd >= 0)
+            close(fd);
+    }
+    free(names);
+    errno = error;
+    return w->fd >= 0;
+}
+static bool drop(struct stream *w) { /* always succeeds, so that it can be a step */
+    unlink(w->temp), close(w->fd), w->fd = -1;
+    for (char *slash; (slash = strrchr(w->temp, '/')) > w->temp + w->s->len && (*slash = 0, rmdir(w->temp) == 0);)
+        continue; /* on with the next directory that is empty now */
+    w->state = CANCELLED;
+    return true;
+}
+static bool ends_at(struct op *o, uint64_t end, uint64_t offset) {
+    int n = snprintf(o->details, sizeof o->details, "{\"durable_offset\":%llu}", (unsigned long long)end);
+    if (offset == MOOR_UNKNOWN_SIZE || offset == end || fail(o, MOOR_E_OFFSET, "the content ends elsewhere"))
         return true;
-    if (!publish(root, o->rel, root, to + 1, if_absent(cond)))
-        return fail_errno(o, "can't move the object");
-    prune_parents(root, o->rel);
-    return sync_parents(root, o->rel) || fail_errno(o, "can't flush the directory");
+    o->error.details_json = (moor_bytes){(const uint8_t *)o->details, (size_t)n};
+    return false;
 }
-static void move_path(void *obj, const moor_call *call, moor_str src, moor_str dst, const moor_precond *cond,
-                      moor_done_void done) {
-    struct op o;
-    char to[ROOM];
-    if (begin_at(&o, obj, call, dst) && accepts(&o, cond)) {
-        strcpy(to, o.path);
-        (void)(locate(&o, src, false) && rename_object(&o, to, cond));
-    }
-    done(o.ctx, error_of(&o));
-    end(&o);
+static bool copy_object(struct op *o, struct stream *w, uint64_t offset) {
+    struct stream *from = new_stream(o); /* objects are never written in place */
+    bool good = from && open_object(o, from) && ends_at(o, from->end, offset) && make_temp(w, '0');
+    for (ssize_t n = 1; good && n > 0; w->offset += good ? (uint64_t)n : 0)
+        good = (n = copy_file_range(from->fd, NULL, w->fd, NULL, CHUNK, 0)) >= 0;
+    close_stream(from);
+    if (!good && !fail_errno(o) && w->fd >= 0)
+        drop(w); /* else the part would be taken for suspended bytes */
+    return good;
 }
-
-static bool remove_object(struct op *o, bool tree) {
-    int root = o->s->root;
+static bool start(struct op *o, struct stream *w, uint32_t mode, uint64_t offset, moor_bytes token) {
+    if (mode == MOOR_W_CREATE)
+        return (offset == 0 || fail(o, MOOR_E_INVALID_ARGUMENT, "a new object begins at 0")) && make_temp(w, '0');
+    if (mode != MOOR_W_APPEND)
+        return fail(o, MOOR_E_UNSUPPORTED, "unknown mode");
+    if (find_temp(w, token))
+        return ends_at(o, w->offset, offset);
+    return errno == ENOENT && token.len == 0 && copy_object(o, w, offset);
+}
+static bool append(struct stream *w, const moor_bytes *parts, size_t n) {
+    uint64_t end = w->offset;
+    errno = ENOSPC; /* what a short write means */
+    for (size_t i = 0; i < n; end += parts[i++].len)
+        if (pwrite(w->fd, parts[i].ptr, parts[i].len, (off_t)end) != (ssize_t)parts[i].len)
+            return w->state = ftruncate(w->fd, (off_t)w->offset) == 0 ? OPEN : CANCELLED, false; /* all or none */
+    w->offset = end;
+    return true;
+}
+static void write_parts(CALL, const moor_bytes *parts, size_t n, moor_done_u64 done) {
+    struct stream *w = obj;
+    OPERATE(w->s, WRITABLE && append(w, parts, n), done(o.ctx, ERROR, w->offset));
+}
+static void sync_writer(CALL, moor_done_u64 done) {
+    struct stream *w = obj;
+    OPERATE(w->s, WRITABLE && fsync(w->fd) == 0 && parents(w->s, w->temp, false), done(o.ctx, ERROR, w->offset));
+}
+static bool publish(struct op *o, struct stream *w, moor_stat *out) {
+    if (fsync(w->fd) != 0 || !look(o->s, strcpy(o->file, w->file), w->fd, out))
+        return false;
+    if (rename(w->temp, w->file) != 0)
+        return errno == ENOENT && fail(o, MOOR_E_PRECONDITION, "the bytes were removed meanwhile");
+    w->state = COMMITTED;
+    return parents(w->s, w->file, false);
+}
+static void commit(CALL, const moor_precond *cond, moor_str checksum, moor_done_stat done) {
+    struct stream *w = obj;
     moor_stat st;
-    if (tree) {
-        size_t n = remove_tree(root, o->rel, false);
-        if (errno != 0)
-            return fail_errno(o, "can't remove all");
-        n += remove_tree(o->s->stage, o->rel, false); /* suspended bytes of writers, too */
-        if (n == 0)
-            return fail(o, MOOR_E_NOT_FOUND, "nothing there");
-    } else {
-        if (!look(o, &st) || (st.kind != MOOR_KIND_OBJECT && !fail(o, MOOR_E_INVALID_ARGUMENT, "a prefix is there")))
-            return false;
-        if (unlinkat(root, o->rel, 0) != 0)
-            return fail_reading(o, "can't remove the object");
+    OPERATE(w->s, WRITABLE && UNCONDITIONAL && publish(&o, w, &st), DONE(&st));
+}
+static void cancel_writer(CALL, moor_done_void done) {
+    struct stream *w = obj;
+    OPERATE(w->s, w->state == CANCELLED || (WRITABLE && drop(w)), done(o.ctx, ERROR));
+}
+static bool offer(struct op *o, uint32_t mode, uint64_t offset, moor_bytes token, moor_writer *out) {
+    struct stream *w = new_stream(o);
+    if (!w || !start(o, w, mode, offset, token))
+        return fail_errno(o), close_stream(w), false;
+    *out = (moor_writer){.struct_size = sizeof *out, .durable_offset = w->offset, .preferred_chunk = CHUNK, .obj = w};
+    out->resume_token = (moor_bytes){(const uint8_t *)w->temp + strlen(w->temp) - 36, 32};
+    out->write = write_parts, out->sync_writer = sync_writer, out->commit = commit;
+    out->cancel_writer = cancel_writer, out->close_writer = close_stream;
+    return true;
+}
+static void open_writer(CALL, moor_str path, uint32_t mode, uint64_t offset, moor_bytes token, uint64_t size_hint,
+                        moor_done_writer done) {
+    moor_writer out;
+    OPERATE(obj, locate(&o, path, 2) && offer(&o, mode, offset, token, &out), DONE(&out));
+}
+/* ---------------------------------------------------------------- other operations */
+static bool get(struct op *o, struct stream *r, uint64_t max_len, moor_buf *out) {
+    return r && open_object(o, r) && (r->end <= max_len || fail(o, MOOR_E_RANGE, "larger than asked for")) &&
+           read_buffer(r, max_len, out);
+}
+static void get_content(CALL, moor_str path, uint64_t max_len, moor_done_buf done) {
+    struct stream *r = NULL;
+    moor_buf buf;
+    OPERATE(obj, locate(&o, path, 2) && get(&o, r = new_stream(&o), max_len, &buf), DONE(&buf));
+    close_stream(r);
+}
+static bool put(struct op *o, moor_bytes body, moor_stat *out) {
+    struct stream *w = new_stream(o);
+    bool good = (w && make_temp(w, 'f') && append(w, &body, 1) && publish(o, w, out)) || fail_errno(o);
+    if (w && w->fd >= 0 && !good)
+        drop(w);
+    close_stream(w);
+    return good;
+}
+static void put_content(CALL, moor_str path, moor_bytes body, const moor_precond *cond, moor_done_stat done) {
+    moor_stat st;
+    OPERATE(obj, locate(&o, path, 2) && UNCONDITIONAL && put(&o, body, &st), DONE(&st));
+}
+static void stat_path(CALL, moor_str path, moor_done_stat done) {
+    moor_stat st;
+    OPERATE(obj, locate(&o, path, 1) && look(o.s, o.file, -1, &st), DONE(&st));
+}
+struct page {
+    moor_page page;
+    const moor_stat *entries[PAGE];
+    moor_stat stat[PAGE];
+    char file[PAGE][TEMP_ROOM], last[257]; /* the last name given out: it survives restarts and all changes */
+};
+static bool fill_page(struct op *o, moor_bytes token, uint32_t limit, struct page *p) {
+    struct dirent **names = NULL;
+    if (token.len > 0 && token.ptr[0] != 0)
+        return fail(o, MOOR_E_INVALID_ARGUMENT, "not a token of this driver");
+    snprintf(p->last, 257, "%c%.*s", 0, (int)token.len - 1, token.len > 1 ? (const char *)token.ptr + 1 : "");
+    size_t n = 0, most = limit > 0 && limit < PAGE ? limit : PAGE;
+    int i = 0, count = scandir(o->file, &names, NULL, by_name);
+    bool good = count >= 0 || errno == ENOENT || errno == ENOTDIR;
+    for (; i < count && n < most; i++) {
+        const char *name = names[i]->d_name;
+        snprintf(p->file[n], TEMP_ROOM, "%s%s%s", o->file, o->file[o->s->len + 1] ? "/" : "", name);
+        p->entries[n] = &p->stat[n];
+        if (strcmp(name, p->last + 1) > 0 && is_segment(name, strlen(name)) && look(o->s, p->file[n], -1, &p->stat[n]))
+            strcpy(p->last + 1, name), n++;
     }
-    prune_parents(root, o->rel);
-    prune_parents(o->s->stage, o->rel);
-    return sync_parents(root, o->rel) || fail_errno(o, "can't flush the directory");
+    p->page = (moor_page){.struct_size = sizeof p->page, .entries = p->entries, .nentries = n};
+    p->page.flags = i < count ? 0 : MOOR_PAGE_LAST;
+    p->page.next_token = (moor_bytes){(const uint8_t *)p->last, i < count ? 1 + strlen(p->last + 1) : 0};
+    while (count > 0)
+        free(names[--count]);
+    free(names);
+    return good;
 }
-static void remove_path(void *obj, const moor_call *call, moor_str path, uint32_t flags, moor_done_void done) {
-    struct op o;
-    (void)(begin_at(&o, obj, call, path) && remove_object(&o, flags & MOOR_REMOVE_TREE));
-    done(o.ctx, error_of(&o));
-    end(&o);
+static void list_page(CALL, moor_str path, moor_bytes token, uint32_t limit, moor_done_page done) {
+    struct page p;
+    OPERATE(obj, locate(&o, path, 1) && fill_page(&o, token, limit, &p), DONE(&p.page));
 }
-
-static void redirect_url(void *obj, const moor_call *call, const moor_redirect_req *req, moor_done_buf done) {
-    struct op o;
+static bool move(struct op *o, moor_str src, moor_str dst) {
+    char from[ROOM], *to = o->file;
+    moor_stat st;
+    if (!locate(o, src, 2) || !strcpy(from, o->file) || !locate(o, dst, 2) || !look(o->s, from, -1, &st) ||
+        (st.kind == MOOR_KIND_PREFIX && !fail(o, MOOR_E_INVALID_ARGUMENT, "a prefix can't be moved")))
+        return false;
+    if (strcmp(from, to) == 0 || (parents(o->s, to, true) && rename(from, to) == 0))
+        return parents(o->s, to, false) && parents(o->s, from, false);
+    errno = errno == ENOTDIR ? EISDIR : errno == ENOENT && access(from, F_OK) == 0 ? EAGAIN : errno; /* as above */
+    return false;
+}
+static void move_path(CALL, moor_str src, moor_str dst, const moor_precond *cond, moor_done_void done) {
+    OPERATE(obj, UNCONDITIONAL && move(&o, src, dst), done(o.ctx, ERROR));
+}
+static int remove_entry(const char *file, const struct stat *st, int type, struct FTW *at) {
+    return remove(file) != 0 && errno != ENOENT && (errno != ENOTEMPTY || type == FTW_DNR);
+}
+static bool rm_tree(struct op *o) {
+    struct stream *w = new_stream(o);
+    bool found = false; /* suspended bytes of the path itself */
+    while (w && find_temp(w, (moor_bytes){0}) && unlink(w->temp) == 0)
+        found = drop(w);
+    close_stream(w);
+    while (nftw(o->file, remove_entry, 8, FTW_DEPTH | FTW_PHYS) != 0)
+        if (errno != ENOENT || access(o->file, F_OK) != 0) /* else something in it was removed just now: once more */
+            return found && errno == ENOENT;
+    return true;
+}
+static void remove_path(CALL, moor_str path, uint32_t flags, moor_done_void done) {
+    OPERATE(obj, locate(&o, path, 2) && (flags & MOOR_REMOVE_TREE ? rm_tree(&o) : !unlink(o.file)), done(o.ctx, ERROR));
+}
+static void redirect_url(CALL, const moor_redirect_req *req, moor_done_buf done) {
     moor_buf serve_it_yourself = {0};
-    (void)begin_at(&o, obj, call, req->path);
-    done(o.ctx, error_of(&o), &serve_it_yourself);
-    end(&o);
+    OPERATE(obj, locate(&o, req->path, 2), DONE(&serve_it_yourself));
 }
-
-/* ================================================================ instance */
-
-/* A table is filled up to the capacity that the host wrote into its first member: an older host knows fewer members. */
+/* ---------------------------------------------------------------- instance, factory, entry */
 static moor_code fill(void *table, const void *mine, uint32_t size) {
-    uint32_t capacity;
-    memcpy(&capacity, table, sizeof capacity);
-    size = size < capacity ? size : capacity;
-    memcpy(table, mine, size);
-    memcpy(table, &size, sizeof size);
+    uint32_t capacity = *(const uint32_t *)table, filled = size < capacity ? size : capacity;
+    memcpy(table, mine, filled); /* an older host knows fewer members */
+    *(uint32_t *)table = filled;
     return MOOR_OK;
 }
-static bool is(moor_str s, const char *t) {
-    return s.len == strlen(t) && memcmp(s.ptr, t, s.len) == 0;
-}
-
 static moor_code instance_interface(void *obj, moor_str id, void *table) {
-    moor_storage t = {
-        .struct_size = sizeof t,
-        .exec_flags = MOOR_EXEC_BLOCKING,
-        .caps = MOOR_CAP_PUT_IF_ABSENT | MOOR_CAP_ATOMIC_MOVE | MOOR_CAP_RESUME | MOOR_CAP_STRONG_LIST |
-                MOOR_CAP_REMOVE_TREE,
-        .max_list_page = PAGE,
-        .obj = obj,
-        .get_content = get_content,
-        .put_content = put_content,
-        .open_reader = open_reader,
-        .open_writer = open_writer,
-        .stat_path = stat_path,
-        .list_page = list_page,
-        .move_path = move_path,
-        .remove_path = remove_path,
-        .redirect_url = redirect_url,
-    };
-    return is(id, MOOR_IF_STORAGE) ? fill(table, &t, sizeof t) : MOOR_E_UNSUPPORTED;
+    moor_storage t = {.struct_size = sizeof t, .exec_flags = MOOR_EXEC_BLOCKING, .max_list_page = PAGE, .obj = obj};
+    t.caps = MOOR_CAP_ATOMIC_MOVE | MOOR_CAP_RESUME | MOOR_CAP_STRONG_LIST | MOOR_CAP_REMOVE_TREE;
+    t.get_content = get_content, t.put_content = put_content, t.open_reader = open_reader, t.open_writer = open_writer;
+    t.stat_path = stat_path, t.list_page = list_page, t.move_path = move_path, t.remove_path = remove_path;
+    t.redirect_url = redirect_url;
+    return IS(id, MOOR_IF_STORAGE) ? fill(table, &t, sizeof t) : MOOR_E_UNSUPPORTED;
 }
-static void stop(void *obj, const moor_call *call, moor_done_void done) {
+static void stop(CALL, moor_done_void done) {
     struct store *s = obj;
-    pthread_mutex_lock(&s->lock);
-    s->stopped = true;
-    while (s->running > 0)
-        pthread_cond_wait(&s->idle, &s->lock);
-    pthread_mutex_unlock(&s->lock);
+    for (s->stopped = true; s->users > 0;) /* what is in flight completes; later operations are refused */
+        usleep(1000);
     done(call->done_ctx, NULL);
 }
-static void destroy(void *obj) {
-    count(obj, 0, -1);
+static void config_schema(CALL, moor_str component, moor_done_buf done) {
+    static const char schema[] = "{\"type\":\"object\",\"properties\":{\"directory\":{\"type\":\"string\","
+                                 "\"description\":\"Where objects are kept: an absolute path.\"}},"
+                                 "\"required\":[\"directory\"],\"additionalProperties\":false}";
+    done(call->done_ctx, NULL, &(moor_buf){(const uint8_t *)schema, sizeof schema - 1, NULL, NULL});
 }
-
-/* ================================================================ factory */
-
-static const char schema[] = "{\"type\":\"object\",\"properties\":{\"directory\":{\"type\":\"string\","
-                             "\"description\":\"Where objects are kept: an absolute path.\"}},"
-                             "\"required\":[\"directory\"],\"additionalProperties\":false}";
-
-static void config_schema(void *obj, const moor_call *call, moor_str component, moor_done_buf done) {
-    (void)obj, (void)component;
-    moor_buf buf = {(const uint8_t *)schema, sizeof schema - 1, NULL, NULL}; /* no release: static storage */
-    done(call->done_ctx, NULL, &buf);
+static bool parse(moor_bytes json, struct store *s) {
+    char text[2 * LIMIT] = ""; /* just enough JSON for one string, in which `\/` is the only escape */
+    int n = 0, end = -1;
+    for (size_t i = 0; i < json.len && n < 2 * LIMIT - 1; i++)
+        if (json.ptr[i] != '\\' || i + 1 == json.len || json.ptr[i + 1] != '/')
+            text[n++] = (char)json.ptr[i];
+    sscanf(text, " { \"directory\" : \"%1024[^\"\\\x01-\x1f]\" } %n", s->directory, &end);
+    s->len = strlen(s->directory);
+    return n < 2 * LIMIT - 1 && end == n && s->directory[0] == '/';
 }
-
-/* Just enough JSON for one string. Everything else is refused rather than half understood. */
-static bool take(moor_bytes *in, char c) {
-    while (in->len > 0 && strchr(" \t\r\n", in->ptr[0]) && in->ptr[0])
-        in->ptr++, in->len--;
-    if (c == 0 || in->len == 0 || in->ptr[0] != c)
-        return c == 0 && in->len == 0;
-    in->ptr++, in->len--;
-    return true;
-}
-static bool take_string(moor_bytes *in, char out[PATH_LIMIT]) {
-    size_t n = 0;
-    for (bool open = take(in, '"'); open && in->len > 0 && n < PATH_LIMIT - 1;) {
-        uint8_t c = *in->ptr++;
-        in->len--;
-        out[n] = 0;
-        if (c == '"')
-            return true;
-        if (c == '\\') { /* \" \\ \/ are themselves; \u and the rest are refused */
-            if (in->len == 0 || !strchr("\"\\/", in->ptr[0]) || in->ptr[0] == 0)
-                return false;
-            c = *in->ptr++;
-            in->len--;
-        } else if (c < ' ') {
-            return false;
-        }
-        out[n++] = (char)c;
-    }
-    return false;
-}
-static bool configure(struct op *o, moor_bytes json, struct store *s) {
-    char key[PATH_LIMIT], dir[PATH_LIMIT];
-    if (!take(&json, '{') || !take_string(&json, key) || strcmp(key, "directory") != 0 || !take(&json, ':') ||
-        !take_string(&json, dir) || !take(&json, '}') || !take(&json, 0) || dir[0] != '/')
-        return fail(o, MOOR_E_CONFIG, "directory: an absolute path is required, and no other option");
-    s->root = mkdir(dir, 0777) == 0 || errno == EEXIST ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (s->root >= 0 && (mkdirat(s->root, STAGE, 0777) == 0 || errno == EEXIST))
-        s->stage = openat(s->root, STAGE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (s->stage >= 0)
-        return true;
-    fail_errno(o, "directory: can't be used");
-    o->error.code = MOOR_E_CONFIG;
-    return false;
-}
-static void create(void *obj, const moor_call *call, moor_str component, moor_str name, moor_bytes config,
-                   moor_done_instance done) {
-    (void)obj, (void)name;
-    struct op o = {.ctx = call->done_ctx};
+static void create(CALL, moor_str component, moor_str name, moor_bytes config, moor_done_instance done) {
+    struct op o;
     struct store *s = calloc(1, sizeof *s);
-    if (s)
-        *s = (struct store){.root = -1, .stage = -1, .holders = 1};
-    bool good = (s || fail_errno(&o, "no memory")) &&
-                (is(component, "template") || fail(&o, MOOR_E_INVALID_ARGUMENT, "no such component")) &&
-                configure(&o, config, s);
     moor_instance out = {.struct_size = sizeof out, .exec_flags = MOOR_EXEC_BLOCKING, .obj = s};
-    if (good) {
-        pthread_mutex_init(&s->lock, NULL);
-        pthread_cond_init(&s->idle, NULL);
-        out.get_interface = instance_interface;
-        out.stop = stop;
-        out.destroy = destroy;
-    } else if (s) {
-        if (s->root >= 0)
-            close(s->root);
-        free(s);
-    }
-    done(o.ctx, error_of(&o), good ? &out : NULL);
+    out.get_interface = instance_interface, out.stop = stop, out.destroy = leave;
+    bool good = s && parse(config, s) && (mkdir(s->directory, 0777) == 0 || access(s->directory, W_OK | X_OK) == 0);
+    if (!good)
+        fail(&o, MOOR_E_CONFIG, "directory: the absolute path of a directory is required"), free(s);
+    done(call->done_ctx, ERROR, good ? &out : NULL);
 }
-
-/* ================================================================ entry */
-
 static moor_code plugin_interface(void *obj, moor_str id, void *table) {
     moor_factory t = {.struct_size = sizeof t, .exec_flags = MOOR_EXEC_BLOCKING, .obj = obj};
-    t.config_schema = config_schema;
-    t.create = create;
-    return is(id, MOOR_IF_FACTORY) ? fill(table, &t, sizeof t) : MOOR_E_UNSUPPORTED;
+    t.config_schema = config_schema, t.create = create;
+    return IS(id, MOOR_IF_FACTORY) ? fill(table, &t, sizeof t) : MOOR_E_UNSUPPORTED;
 }
-
-static const char info[] = "{\"name\":\"template\",\"version\":\"1.0.0\",\"license\":\"Apache-2.0\","
-                           "\"components\":[{\"name\":\"template\",\"interface\":\"moor.storage/1\"}]}";
-
 moor_code moor_plugin_entry(const moor_host *host, moor_plugin *out) {
-    if (host->abi_rev >> 16 != MOOR_ABI_MAJOR)
-        return MOOR_E_VERSION;
+    static const char info[] = "{\"name\":\"template\",\"version\":\"1.0.0\",\"license\":\"Apache-2.0\","
+                               "\"components\":[{\"name\":\"template\",\"interface\":\"moor.storage/1\"}]}";
     moor_plugin t = {.struct_size = sizeof t, .abi_rev = MOOR_ABI_REV, .get_interface = plugin_interface};
     t.info_json = (moor_bytes){(const uint8_t *)info, sizeof info - 1};
-    return fill(out, &t, sizeof t);
+    return host->abi_rev >> 16 == MOOR_ABI_MAJOR ? fill(out, &t, sizeof t) : MOOR_E_VERSION;
 }

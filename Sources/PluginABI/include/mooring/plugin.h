@@ -339,7 +339,7 @@ typedef struct moor_instance {
     /** Completes what is in flight (MOOR_E_SHUTDOWN if need be), stops threads and timers. Later operations complete
      * with MOOR_E_SHUTDOWN. A second stop succeeds and does nothing. [completes] [may-block] */
     void (*MOOR_NULLABLE stop)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_done_void done);
-    /** Frees the instance. Called exactly once, last. [one-at-a-time] */
+    /** Frees the instance. Called exactly once, last, when all its readers and writers are closed. [one-at-a-time] */
     void (*MOOR_NULLABLE destroy)(void *MOOR_NULLABLE obj);
 } moor_instance;
 /** `inst` is copied by the receiver, which then owns the instance and calls destroy once. */
@@ -389,7 +389,7 @@ typedef struct moor_factory {
 
 /** A condition on what stands at a path; NULL where it is passed means none. Frozen. */
 typedef struct moor_precond {
-    uint32_t flags; /**< MOOR_IF_ABSENT or MOOR_IF_MATCH; an unknown bit: MOOR_E_UNSUPPORTED */
+    uint32_t flags; /**< exactly one of MOOR_IF_ABSENT, MOOR_IF_MATCH; an unknown bit: MOOR_E_UNSUPPORTED */
     uint32_t reserved0;
     moor_str etag;
 } moor_precond;
@@ -398,7 +398,8 @@ typedef struct moor_precond {
 
 enum { MOOR_KIND_OBJECT = 1, MOOR_KIND_PREFIX = 2 };
 
-/** What stands at a path. A prefix is a path with objects below it; its size is 0. */
+/** What stands at a path. A prefix is a path with objects below it; its size is 0. A driver on a file system may also
+ *  report a directory without objects as a prefix, and treat it as one. */
 typedef struct moor_stat {
     uint32_t struct_size;
     uint32_t kind; /**< MOOR_KIND_* */
@@ -419,7 +420,8 @@ typedef struct moor_page {
     /** Pointers, because moor_stat may grow. */
     const moor_stat *const MOOR_NULLABLE *MOOR_NULLABLE entries;
     size_t nentries;
-    moor_bytes next_token; /**< opaque; goes on behind the last entry, also after a restart; empty on the last page */
+    /** Opaque, at most 4096 bytes; goes on behind the last entry, also after a restart; empty on the last page. */
+    moor_bytes next_token;
 } moor_page;
 #define MOOR_PAGE_LAST (1u << 0)
 /** `page` is borrowed. */
@@ -441,8 +443,8 @@ typedef struct MOOR_SENDABLE moor_reader {
     uint64_t fd_offset; /**< where `offset` lies in fd */
     moor_str etag;      /**< borrowed during the completion */
     void *MOOR_NULLABLE obj;
-    /** The next 1 to max_len bytes; length 0 at the end, and again at every later call. NULL only if fd is given. After
-     *  an error only close_reader follows. [one-at-a-time] [completes] [may-block] */
+    /** The next 1 to max_len bytes (max_len is at least 1); length 0 at the end, and again at every later call. NULL
+     *  only if fd is given. After an error only close_reader follows. [one-at-a-time] [completes] [may-block] */
     void (*MOOR_NULLABLE read_next)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, size_t max_len,
                                     moor_done_buf done);
     /** Frees the reader. Exactly once, last; buffers it gave stay valid. May be NULL. [one-at-a-time] [no-block] */
@@ -476,9 +478,11 @@ typedef struct MOOR_SENDABLE moor_writer {
     /** Makes what was accepted survive a power cut; value: the offset from which a crashed upload resumes.
      *  [one-at-a-time] [completes] [may-block] */
     void (*MOOR_NULLABLE sync_writer)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_done_u64 done);
-    /** Publishes the object in one step and durably. `checksum` ("sha256:<hex>" of all bytes) may be empty; a driver
-     * that can check it does and answers MOOR_E_CORRUPT. After success only close_writer follows; after an error the
-     * bytes are kept. A second commit: MOOR_E_INVALID_ARGUMENT. [one-at-a-time] [completes] [may-block] */
+    /** Publishes the object in one step and durably. Onto a prefix, or below an object: MOOR_E_INVALID_ARGUMENT.
+     *  `checksum` ("sha256:<hex>" of all bytes) may be empty; a driver that can check it does and answers
+     *  MOOR_E_CORRUPT. No capability says so, and a host that must be sure hashes for itself. After success only
+     *  close_writer follows; after an error the bytes are kept. A second commit: MOOR_E_INVALID_ARGUMENT.
+     *  [one-at-a-time] [completes] [may-block] */
     void (*MOOR_NULLABLE commit)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call,
                                  const moor_precond *MOOR_NULLABLE cond, moor_str checksum, moor_done_stat done);
     /** Discards the bytes; only close_writer follows. A second cancel succeeds; after commit:
@@ -497,7 +501,8 @@ typedef void (*MOOR_NONNULL moor_done_writer)(void *MOOR_NULLABLE done_ctx, cons
 /** Go on exactly at `offset`: with resume_token on that suspended writer; without, on the newest suspended one, else on
  *  a copy of the object at the path. Does the content end elsewhere: MOOR_E_OFFSET, with {"durable_offset":N}. With
  *  offset MOOR_UNKNOWN_SIZE: wherever it ends. Nothing there: MOOR_E_NOT_FOUND. A token that means nothing (any more):
- *  MOOR_E_NOT_FOUND. Two writers are never open on the same suspended bytes: MOOR_E_BUSY where the driver can tell. */
+ *  MOOR_E_NOT_FOUND. Two writers are never open on the same suspended bytes: MOOR_E_BUSY where the driver can tell,
+ * also without a token, if another writer has the only suspended bytes open. */
 #define MOOR_W_APPEND 1u
 
 /** The result of one item of a batch. Frozen. */
@@ -524,7 +529,7 @@ enum { MOOR_METHOD_GET = 1, MOOR_METHOD_HEAD = 2, MOOR_METHOD_PUT = 3 };
 
 /** A storage driver.
  *
- *  Paths: `/` then segments joined by `/`; a segment is one or more of [A-Za-z0-9._-] and neither `.` nor `..`; at most
+ *  Paths: `/` then segments joined by `/`; a segment is 1 to 255 of [A-Za-z0-9._-] and neither `.` nor `..`; at most
  *  1024 bytes, or max_key_len if that is less and not 0. `/` alone is legal in stat_path, list_page and walk_page only.
  *  Any other path: MOOR_E_INVALID_ARGUMENT. Paths are case sensitive. Names that end in `.` 32 lower-case hexadecimal
  *  digits and `.tmp` are the driver's own: never listed, refused as a path.
@@ -546,19 +551,21 @@ typedef struct MOOR_SENDABLE moor_storage {
      *  [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE get_content)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                       uint64_t max_len, moor_done_buf done);
-    /** 1. Creates or replaces the object; atomic and durable. [any-thread] [completes] [may-block] */
+    /** 1. Creates or replaces the object; atomic and durable. Onto a prefix, or below an object:
+     *  MOOR_E_INVALID_ARGUMENT. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE put_content)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                       moor_bytes body, const moor_precond *MOOR_NULLABLE cond, moor_done_stat done);
     /** 2. Opens `length` bytes from `offset`, cut at the end of the object; MOOR_UNKNOWN_SIZE: to the end. At the end:
      *  length 0. Beyond: MOOR_E_RANGE. flags: 0. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE open_reader)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                       uint64_t offset, uint64_t length, uint32_t flags, moor_done_reader done);
-    /** 3. Opens a writer: MOOR_W_*. An unknown mode: MOOR_E_UNSUPPORTED. size_hint: the final size, or
-     *  MOOR_UNKNOWN_SIZE. [any-thread] [completes] [may-block] */
+    /** 3. Opens a writer: MOOR_W_*. An unknown mode: MOOR_E_UNSUPPORTED. A path that commit would refuse may be refused
+     *  here already. size_hint: the final size, or MOOR_UNKNOWN_SIZE. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE open_writer)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                       uint32_t mode, uint64_t offset, moor_bytes resume_token, uint64_t size_hint,
                                       moor_done_writer done);
-    /** 4. What stands at the path; suspended bytes of writers don't count. [any-thread] [completes] [may-block] */
+    /** 4. What stands at the path; suspended bytes of writers don't count. `/` is a prefix, in an empty store too.
+     *  [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE stat_path)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                     moor_done_stat done);
     /** 5. Up to `limit` direct children, objects and prefixes (0: as many as the driver likes). An empty token starts.
@@ -567,14 +574,14 @@ typedef struct MOOR_SENDABLE moor_storage {
      *  page. While others write, entries may be missed or seen, but none twice. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE list_page)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                     moor_bytes token, uint32_t limit, moor_done_page done);
-    /** 6. Renames an object, replacing what stands at dst unless cond forbids; durable. src missing: MOOR_E_NOT_FOUND,
-     * dst untouched. src equal to dst: nothing. Below an object, or a prefix: MOOR_E_INVALID_ARGUMENT. [any-thread]
-     * [completes] [may-block] */
+    /** 6. Renames an object, replacing what stands at dst unless cond forbids; durable. src missing, also because it is
+     *  below an object: MOOR_E_NOT_FOUND, dst untouched. src equal to dst: nothing. src or dst a prefix, or dst below
+     * an object: MOOR_E_INVALID_ARGUMENT. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE move_path)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str src,
                                     moor_str dst, const moor_precond *MOOR_NULLABLE cond, moor_done_void done);
     /** 7. Removes an object; with MOOR_REMOVE_TREE (needs the capability) an object or all below a prefix, suspended
-     * bytes too. Missing: MOOR_E_NOT_FOUND. A prefix without the flag: MOOR_E_INVALID_ARGUMENT. Paths that merely begin
-     * alike are safe. [any-thread] [completes] [may-block] */
+     * bytes too; it succeeds also where there are only those. Missing: MOOR_E_NOT_FOUND. A prefix without the flag:
+     * MOOR_E_INVALID_ARGUMENT. Paths that merely begin alike are safe. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE remove_path)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                       uint32_t flags, moor_done_void done);
     /** 8. A URL at which the client gets the object itself; length 0: serve it yourself. [any-thread] [completes]
