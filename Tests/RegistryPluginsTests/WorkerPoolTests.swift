@@ -111,7 +111,7 @@ private final class BlockedTarget: CallTarget {
 
     func perform(_ slot: CallSlot) {
         gate.wait()
-        slot.complete(generation: slot.generation) { .void }
+        slot.complete(with: .void)
     }
 
     func call() async -> StorageError? {

@@ -4,86 +4,6 @@ import PluginABI
 import RegistryStorage
 import Synchronization
 
-/// Something with operations of a plugin: its tables. It knows how to make the call that a slot describes.
-protocol CallTarget: AnyObject, Sendable {
-    /// Whose it is.
-    var identity: PluginIdentity { get }
-    /// How it wants to be called.
-    var policy: ExecutionPolicy { get }
-    /// Calls the plugin once with the slot's arguments, or completes the slot with an error.
-    func perform(_ slot: CallSlot)
-    /// Takes back what a completion brought after everybody had stopped waiting.
-    func discard(_ outcome: CallOutcome)
-}
-
-extension CallTarget {
-    func discard(_ outcome: CallOutcome) { outcome.releaseUnclaimed() }
-}
-
-/// What a completion brought.
-enum CallOutcome {
-    case void
-    case buffer(moor_buf)
-    case number(UInt64)
-    case stat(StorageStat)
-    case page(StoragePage)
-    case reader(moor_reader, etag: String)
-    case writer(moor_writer, token: [UInt8])
-    case codes([StorageError.Code?])
-    case instance(moor_instance)
-    case failure(StorageError, number: UInt64)
-
-    /// Gives back moved objects that nobody will use.
-    func releaseUnclaimed() {
-        switch self {
-        case .buffer(let buffer): buffer.release?(buffer.release_ctx)
-        case .reader(let reader, _):
-            if reader.fd >= 0 { close(reader.fd) }
-            reader.close_reader?(reader.obj)
-        case .writer(let writer, _): writer.close_writer?(writer.obj)
-        case .instance(let instance): instance.destroy?(instance.obj)
-        default: break
-        }
-    }
-}
-
-/// Who a plugin is, for errors and logs. Never freed, as the plugin is never unloaded.
-final class PluginIdentity: Sendable {
-    /// The plugin's name, for violations.
-    let name: String
-    /// What errors name: the component as the configuration names it; in a stack the innermost driver.
-    let driver: String
-    let violations: ViolationLog
-
-    private init(name: String, driver: String, violations: ViolationLog) {
-        self.name = name
-        self.driver = driver
-        self.violations = violations
-    }
-
-    static func make(name: String, driver: String, violations: ViolationLog) -> PluginIdentity {
-        let identity = PluginIdentity(name: name, driver: driver, violations: violations)
-        // Slots keep unowned references to the identity of their last user for ever.
-        _ = Unmanaged.passRetained(identity)
-        return identity
-    }
-
-    /// Notes a broken rule and gives it as the error that the caller of the operation gets.
-    func violation(_ rule: PluginError.Rule, _ message: String) -> StorageError {
-        StorageError(.internal, violations.record(rule, plugin: name, message).description, driver: driver)
-    }
-}
-
-/// The operations of all tables.
-enum CallOperation: UInt8 {
-    case getContent, putContent, openReader, openWriter, stat, list, move, remove, redirect
-    case walk, copy, removeBatch, checksum
-    case read, write, sync, commit, cancel
-    case start, health, drain, stop, create, validate, schema
-    /// A sequence of calls on a worker thread.
-    case worker
-}
-
 /// One outstanding call: the memory that the plugin reads, the state of its completion, and who waits for it.
 ///
 /// Slots are reused and never freed. `done_ctx` holds the slot's index and generation and not a pointer, so a completion
@@ -116,47 +36,51 @@ final class CallSlot: @unchecked Sendable {
     let memory: UnsafeMutablePointer<moor_call>
     private let cancelTable: UnsafeMutablePointer<moor_cancel>
     private let arena: UnsafeMutableRawPointer
-    private var arenaUsed = 0
+    @exclusivity(unchecked) private var arenaUsed = 0
 
     // Arguments.
-    var operation = CallOperation.stat
-    var path = moor_str()
-    var path2 = moor_str()
-    var condition: UnsafePointer<moor_precond>?
-    var number1: UInt64 = 0
-    var number2: UInt64 = 0
-    var flags: UInt32 = 0
-    var bytes = moor_bytes()
-    var parts: UnsafeMutablePointer<moor_bytes>?
-    var partCount = 0
-    var structure: UnsafeRawPointer?
-    private var extraMemory: [UnsafeMutableRawPointer] = []
-    private var retained: [Unmanaged<AnyObject>] = []
+    @exclusivity(unchecked) var operation = CallOperation.stat
+    @exclusivity(unchecked) var path = moor_str()
+    @exclusivity(unchecked) var path2 = moor_str()
+    @exclusivity(unchecked) var condition: UnsafePointer<moor_precond>?
+    @exclusivity(unchecked) var number1: UInt64 = 0
+    @exclusivity(unchecked) var number2: UInt64 = 0
+    @exclusivity(unchecked) var flags: UInt32 = 0
+    @exclusivity(unchecked) var bytes = moor_bytes()
+    @exclusivity(unchecked) var parts: UnsafeMutablePointer<moor_bytes>?
+    @exclusivity(unchecked) var partCount = 0
+    @exclusivity(unchecked) var structure: UnsafeRawPointer?
+    @exclusivity(unchecked) private var extraMemory: [UnsafeMutableRawPointer] = []
+    @exclusivity(unchecked) private var retained: [Unmanaged<AnyObject>] = []
 
     // Completion.
-    var outcome = CallOutcome.void
-    private var continuation: UnsafeContinuation<Bool, Never>?
-    private(set) var target: (any CallTarget)?
+    /// Holds `void`, which needs no destruction, but for the time from the completion until the outcome is taken.
+    private let outcome: UnsafeMutablePointer<CallOutcome>
+    @exclusivity(unchecked) private var continuation: UnsafeContinuation<Bool, Never>?
+    /// Whose call it is, once somebody waits: an abandoned call must keep it alive.
+    @exclusivity(unchecked) private var target: (any CallTarget)?
     /// Who used the slot last: an unowned reference to an immortal `PluginIdentity`.
     private let lastUser = Atomic<UInt>(0)
 
     // Cancellation.
     let cancelCode = Atomic<Int32>(0)
     private let cancelLock: UnsafeMutablePointer<pthread_mutex_t>
-    private var cancelFunction: moor_cancel_fn?
-    private var cancelContext: UnsafeMutableRawPointer?
-    private var cancelRegistration: UInt64 = 0
-    private var usedCancellation = false
+    @exclusivity(unchecked) private var cancelFunction: moor_cancel_fn?
+    @exclusivity(unchecked) private var cancelContext: UnsafeMutableRawPointer?
+    @exclusivity(unchecked) private var cancelRegistration: UInt64 = 0
+    @exclusivity(unchecked) private var usedCancellation = false
 
     /// When the call must be finished, CLOCK_MONOTONIC; the clock of the host looks after waiting calls.
-    private var deadline: UInt64 = .max
+    @exclusivity(unchecked) private var deadline: UInt64 = .max
     /// How long after its deadline the call is given up.
-    private var grace: UInt64 = 0
+    @exclusivity(unchecked) private var grace: UInt64 = 0
 
     init(index: UInt32) {
         self.index = index
         word = Atomic(0)
         memory = .allocate(capacity: 1)
+        outcome = .allocate(capacity: 1)
+        outcome.initialize(to: .void)
         cancelTable = .allocate(capacity: 1)
         arena = .allocate(byteCount: Self.arenaSize, alignment: 16)
         cancelLock = .allocate(capacity: 1)
@@ -250,7 +174,6 @@ final class CallSlot: @unchecked Sendable {
     /// Makes the slot ready for a call. The caller owns it.
     func begin(_ operation: CallOperation, target: any CallTarget) {
         self.operation = operation
-        self.target = target
         let policy = target.policy
         deadline = policy.deadline(for: operation)
         grace = policy.timeouts.grace
@@ -265,9 +188,9 @@ final class CallSlot: @unchecked Sendable {
 
     /// Makes a finished slot ready for the same call with the same arguments.
     func beginAgain(_ operation: CallOperation, target: any CallTarget) {
-        outcome = .void
+        _ = takeOutcome()
         memory.pointee.flags &= ~MOOR_CALL_NOWAIT
-        advance()
+        endGeneration()
         begin(operation, target: target)
     }
 
@@ -281,6 +204,44 @@ final class CallSlot: @unchecked Sendable {
 
     /// Ends a call: frees its memory and makes every late completion recognisable.
     func finish() {
+        endGeneration()
+        arenaUsed = 0
+        if continuation != nil {
+            continuation = nil
+            target = nil
+        }
+        deadline = .max
+        memory.pointee.deadline_ns = Int64.max
+        memory.pointee.flags = 0
+        condition = nil
+        parts = nil
+        partCount = 0
+        structure = nil
+        if !extraMemory.isEmpty {
+            for place in extraMemory { place.deallocate() }
+            extraMemory.removeAll(keepingCapacity: true)
+        }
+        if !retained.isEmpty {
+            for object in retained { object.release() }
+            retained.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// Whether the call is done, and failed with this code.
+    func hasFailed(with code: StorageError.Code) -> Bool {
+        guard state == .done, case .failure(let error, _) = outcome.pointee else { return false }
+        return error.code == code
+    }
+
+    /// Gives the outcome away.
+    func takeOutcome() -> CallOutcome {
+        let taken = outcome.move()
+        outcome.initialize(to: .void)
+        return taken
+    }
+
+    /// Makes every late completion and cancellation of the call recognisable.
+    private func endGeneration() {
         if usedCancellation {
             pthread_mutex_lock(cancelLock)
             cancelFunction = nil
@@ -291,21 +252,6 @@ final class CallSlot: @unchecked Sendable {
         } else {
             advance()
         }
-        arenaUsed = 0
-        outcome = .void
-        target = nil
-        continuation = nil
-        deadline = .max
-        memory.pointee.deadline_ns = Int64.max
-        memory.pointee.flags = 0
-        condition = nil
-        parts = nil
-        partCount = 0
-        structure = nil
-        for place in extraMemory { place.deallocate() }
-        extraMemory.removeAll(keepingCapacity: true)
-        for object in retained { object.release() }
-        retained.removeAll(keepingCapacity: true)
     }
 
     private func advance() {
@@ -314,32 +260,43 @@ final class CallSlot: @unchecked Sendable {
 
     // MARK: Completion
 
+    private var user: Unmanaged<PluginIdentity>? {
+        UnsafeRawPointer(bitPattern: lastUser.load(ordering: .relaxed)).map { Unmanaged.fromOpaque($0) }
+    }
+
     /// Stores the outcome and wakes who waits. Called by completions, on any thread.
-    func complete(generation: UInt64, _ makeOutcome: () -> CallOutcome) {
+    @inline(__always)
+    func complete(generation: UInt64, _ makeOutcome: (PluginIdentity) -> CallOutcome) {
+        // Identities live for ever, so this one needn't be retained. `begin` has set it before any completion can come.
+        guard let user else { return }
         while true {
             let current = word.load(ordering: .acquiring)
-            guard current >> 3 == generation, let state = State(rawValue: current & 7) else {
-                return completedAgain()
-            }
+            guard current >> 3 == generation, let state = State(rawValue: current & 7) else { return completedAgain() }
             switch state {
             case .pending, .waiting, .abandoned:
                 guard transition(state, .completing, generation: generation) else { continue }
-                store(makeOutcome(), from: state, generation: generation)
-                return
+                return user._withUnsafeGuaranteedRef {
+                    store(makeOutcome($0), from: state, generation: generation)
+                }
             case .free, .completing, .done:
                 return completedAgain()
             }
         }
     }
 
-    private func store(_ outcome: CallOutcome, from state: State, generation: UInt64) {
+    /// Completes the call on the host's side.
+    func complete(with outcome: CallOutcome) {
+        complete(generation: generation) { _ in outcome }
+    }
+
+    private func store(_ outcome: consuming CallOutcome, from state: State, generation: UInt64) {
         guard state != .abandoned else {
             target?.discard(outcome)
             finish()
             CallSlots.shared.release(self)
             return
         }
-        self.outcome = outcome
+        self.outcome.initialize(to: outcome)
         let waiter = state == .waiting ? continuation : nil
         word.store(generation << 3 | State.done.rawValue, ordering: .releasing)
         waiter?.resume(returning: true)
@@ -349,19 +306,19 @@ final class CallSlot: @unchecked Sendable {
     /// released, because it mostly is what the first one brought: a leak is the lesser evil.
     private func completedAgain() {
         // Whose call it was can't be told for sure once the slot is used again; its last user is the likely culprit.
-        guard let user = UnsafeRawPointer(bitPattern: lastUser.load(ordering: .relaxed)) else { return }
-        let identity = Unmanaged<PluginIdentity>.fromOpaque(user).takeUnretainedValue()
+        guard let identity = user?.takeUnretainedValue() else { return }
         identity.violations.record(
             .completesOnce, plugin: identity.name, "an operation was completed more than once; ignored")
     }
 
     /// Lets the current task sleep until the outcome is there. `start` runs once the continuation is in place.
     /// - Returns: false if the call was abandoned: then the slot isn't the caller's any more.
-    func wait(start: (() -> Void)?) async -> Bool {
+    func wait(for target: any CallTarget, start: (() -> Void)? = nil) async -> Bool {
         let generation = self.generation
         return await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Bool, Never>) in
                 self.continuation = continuation
+                self.target = target
                 self.usedCancellation = true
                 if transition(.pending, .waiting, generation: generation) {
                     HostClock.shared.noteWaiting()

@@ -50,11 +50,11 @@ final class CallSlots: @unchecked Sendable {
     }
 
     /// The slot and generation that a `done_ctx` names; nil if it names none that ever was.
-    func find(_ context: UnsafeMutableRawPointer?) -> (slot: CallSlot, generation: UInt64)? {
+    func find(_ context: UnsafeMutableRawPointer?) -> (slot: Unmanaged<CallSlot>, generation: UInt64)? {
         let value = UInt64(UInt(bitPattern: context))
         let index = UInt32(truncatingIfNeeded: value & (1 << UInt64(Self.indexBits) - 1))
         guard index < count.load(ordering: .acquiring), let slot = table[Int(index)] else { return nil }
-        return (slot.takeUnretainedValue(), value >> UInt64(Self.indexBits))
+        return (slot, value >> UInt64(Self.indexBits))
     }
 
     /// Looks after all waiting calls.

@@ -6,19 +6,22 @@ import RegistryStorage
 // The completions that plugins call: C functions without context. Each finds the slot that `done_ctx` names, copies what
 // is borrowed, checks what can be checked without knowing the arguments, and wakes the caller.
 
+@inline(__always)
 private func finish(
     _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, number: UInt64 = 0,
     _ success: (CallSlot, PluginIdentity) throws(StorageError) -> CallOutcome
 ) {
     // A context that was never given out can't be answered to anybody.
     guard let (slot, generation) = CallSlots.shared.find(context) else { return }
-    slot.complete(generation: generation) {
-        guard let identity = slot.target?.identity else { return .void }
-        if let error { return .failure(StorageError(error, identity), number: number) }
-        do throws(StorageError) {
-            return try success(slot, identity)
-        } catch {
-            return .failure(error, number: number)
+    // Slots are never freed, so this one needn't be retained.
+    slot._withUnsafeGuaranteedRef { slot in
+        slot.complete(generation: generation) { identity in
+            if let error { return .failure(StorageError(error, identity), number: number) }
+            do throws(StorageError) {
+                return try success(slot, identity)
+            } catch {
+                return .failure(error, number: number)
+            }
         }
     }
 }
@@ -51,9 +54,8 @@ func doneStat(
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
         guard let stat else { throw identity.missingResult(slot.operation) }
-        let path = slot.operation == .copy || slot.operation == .move ? slot.path2 : slot.path
-        let asked = String(decoding: UnsafeRawBufferPointer(start: path.ptr, count: path.len), as: UTF8.self)
-        return .stat(try StorageStat(stat, path: asked, slot.operation, identity))
+        // Who asked knows the path.
+        return .stat(try StorageStat(stat, path: "", slot.operation, identity))
     }
 }
 
@@ -135,9 +137,13 @@ extension PluginIdentity {
     }
 
     /// A borrowed text as a string of its own.
-    func text(_ value: moor_str, _ what: String) throws(StorageError) -> String {
+    @inline(__always)
+    func text(_ value: moor_str, _ what: StaticString) throws(StorageError) -> String {
+        value.len == 0 ? "" : try checkedText(value, what)
+    }
+
+    private func checkedText(_ value: moor_str, _ what: StaticString) throws(StorageError) -> String {
         guard let pointer = value.ptr, value.len > 0 else {
-            if value.len == 0 { return "" }
             throw violation(.lengthsInRange, "\(what) has a length but no bytes")
         }
         guard value.len <= 65_536 else {

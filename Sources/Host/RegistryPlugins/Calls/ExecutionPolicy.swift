@@ -18,7 +18,8 @@ final class ExecutionPolicy: Sendable {
     let maximumConcurrency: UInt32
     let blocks: Bool
     let blockingOperations: UInt64
-    let isInline: Bool
+    /// Whether calls can be made at once wherever the caller is.
+    let isDirect: Bool
     let pool: WorkerPool?
     let gate: ConcurrencyGate?
     let timeouts: Timeouts
@@ -35,7 +36,6 @@ final class ExecutionPolicy: Sendable {
         self.flags = flags
         self.maximumConcurrency = maximumConcurrency
         blocks = flags & 1 != 0
-        isInline = flags & 4 != 0 && flags & 1 == 0
         self.blockingOperations = blockingOperations
         self.timeouts = timeouts
         let isSerial = flags & 2 != 0
@@ -54,6 +54,7 @@ final class ExecutionPolicy: Sendable {
         } else {
             gate = nil
         }
+        isDirect = gate == nil && pool == nil
     }
 
     deinit { pool?.stop() }

@@ -9,7 +9,7 @@ extension PluginStorageDriver {
             if let bypass, bypass.offers(slot.operation) { return bypass.perform(slot) }
             let error = StorageError(
                 .unsupported, "\(slot.operation) is not implemented, so it is refused", driver: name)
-            return slot.complete(generation: slot.generation) { .failure(error, number: 0) }
+            return slot.complete(with: .failure(error, number: 0))
         }
         let call = UnsafePointer(slot.memory)
         let obj = table.obj
@@ -30,9 +30,8 @@ extension PluginStorageDriver {
         case .checksum: table.checksum_path?(obj, call, slot.path, slot.path2, doneBuffer)
         case .redirect, .removeBatch: performWithStructure(slot, call)
         default:
-            slot.complete(generation: slot.generation) {
-                .failure(StorageError(.internal, "\(slot.operation) is not a storage operation"), number: 0)
-            }
+            slot.complete(
+                with: .failure(StorageError(.internal, "\(slot.operation) is not a storage operation"), number: 0))
         }
     }
 

@@ -68,7 +68,8 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         let slot = try slot(path)
         slot.bytes = slot.refer(to: body)
         slot.condition = slot.store(condition)
-        guard case .stat(let stat) = try await run(slot, .putContent) else { throw unexpected(.putContent) }
+        guard case .stat(var stat) = try await run(slot, .putContent) else { throw unexpected(.putContent) }
+        stat.path = path.string
         return stat
     }
 
@@ -110,7 +111,8 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
     }
 
     func stat(_ path: StoragePath) async throws(StorageError) -> StorageStat {
-        guard case .stat(let stat) = try await run(try slot(path), .stat) else { throw unexpected(.stat) }
+        guard case .stat(var stat) = try await run(try slot(path), .stat) else { throw unexpected(.stat) }
+        stat.path = path.string
         return stat
     }
 
@@ -164,7 +166,8 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         let slot = try slot(source)
         slot.path2 = slot.store(destination.string)
         slot.condition = slot.store(condition)
-        guard case .stat(let stat) = try await run(slot, .copy) else { throw unexpected(.copy) }
+        guard case .stat(var stat) = try await run(slot, .copy) else { throw unexpected(.copy) }
+        stat.path = destination.string
         return stat
     }
 

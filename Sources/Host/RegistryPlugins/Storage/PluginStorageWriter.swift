@@ -91,10 +91,10 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
 
     func commit(checksum: String, if condition: StorageCondition?) async throws(StorageError) -> StorageStat {
         let slot = try CallSlots.shared.acquire()
-        slot.path = slot.store(path)
         slot.path2 = slot.store(checksum)
         slot.condition = slot.store(condition)
-        guard case .stat(let stat) = try await run(slot, .commit) else { throw driver.unexpected(.commit) }
+        guard case .stat(var stat) = try await run(slot, .commit) else { throw driver.unexpected(.commit) }
+        stat.path = path
         guard stat.size == offset else {
             throw identity.violation(
                 .lengthsInRange, "commit published \(stat.size) bytes of \(offset) accepted")
