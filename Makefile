@@ -37,7 +37,8 @@ release:
 	@swift build -c release --product mooring
 	@for plugin in $(PLUGINS); do swift build -c release --product "$$plugin"; done
 
-# The time-outs of the server layer are tested by the clock, so they run before the suites that fill the machine.
+# Time-outs of the server layer and deadlines of plugins are tested by the clock, so these suites run alone, before those
+# that fill the machine.
 # XCTest has nothing to run here; without its empty summary, Swift Testing's has the last word.
 test:
 	@scripts/install-packages.sh test
@@ -45,7 +46,8 @@ test:
 	@swift build --build-tests
 ifeq ($(TEST_ARGS),)
 	@swift test --skip-build --disable-xctest --filter HTTPServerTests
-	@swift test --skip-build --disable-xctest --skip HTTPServerTests
+	@swift test --skip-build --disable-xctest --filter RegistryPluginsTests
+	@swift test --skip-build --disable-xctest --skip HTTPServerTests --skip RegistryPluginsTests
 else
 	@swift test --skip-build --disable-xctest $(TEST_ARGS)
 endif
