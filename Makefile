@@ -47,7 +47,8 @@ test:
 ifeq ($(TEST_ARGS),)
 	@swift test --skip-build --disable-xctest --filter HTTPServerTests
 	@swift test --skip-build --disable-xctest --filter RegistryPluginsTests
-	@swift test --skip-build --disable-xctest --skip HTTPServerTests --skip RegistryPluginsTests
+	@swift test --skip-build --disable-xctest --filter PluginContractTests
+	@swift test --skip-build --disable-xctest --skip HTTPServerTests --skip RegistryPluginsTests --skip PluginContractTests
 else
 	@swift test --skip-build --disable-xctest $(TEST_ARGS)
 endif
