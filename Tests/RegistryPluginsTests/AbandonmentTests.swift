@@ -20,7 +20,7 @@ struct AbandonmentTests {
             let error = await expectFailure(.timeout, breaking: .completes) { try await driver.look("/object") }
             let time = ContinuousClock.now - start
             #expect(error?.isRetryable == true)
-            #expect((.milliseconds(450)...(.seconds(5))).contains(time), "\(time)")
+            #expect((.milliseconds(450)...(.seconds(20))).contains(time), "\(time)")
             #expect(fixture.violations(.completes, "rogue") == round)
             await healthy.expectHealthy()
         }
@@ -36,7 +36,7 @@ struct AbandonmentTests {
         await withTaskGroup { group in
             for _ in 0..<200 { group.addTask { await expectFailure(.timeout) { try await driver.look("/object") } } }
         }
-        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(ContinuousClock.now - start < .seconds(30))
         #expect(fixture.violations(.completes, "rogue") == 200)
         try await fixture.open("rogue-correct").expectHealthy()
     }
@@ -58,7 +58,7 @@ struct AbandonmentTests {
             try await Task.sleep(for: .milliseconds(5))
             task.cancel()
             _ = await task.value
-            #expect(ContinuousClock.now - start < .seconds(5))
+            #expect(ContinuousClock.now - start < .seconds(20))
         }
         #expect(fixture.log.lines.allSatisfy { $0.fields["rule"] == nil })
     }
@@ -99,7 +99,7 @@ struct AbandonmentTests {
         let start = ContinuousClock.now
         let error = await expectFailure(.timeout) { try await driver.look("/object") }
         #expect(error?.message == "deferred: cancelled while it waited")
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(20))
         #expect(fixture.violations(.completes, "rogue") == 0)
     }
 

@@ -141,6 +141,6 @@ struct MiddlewareTests {
         try await Task.sleep(for: .milliseconds(20))
         task.cancel()
         _ = await task.value
-        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(ContinuousClock.now - start < .seconds(20))
     }
 }

@@ -70,10 +70,11 @@ final class CallSlot: @unchecked Sendable {
     @exclusivity(unchecked) private var cancelRegistration: UInt64 = 0
     @exclusivity(unchecked) private var usedCancellation = false
 
-    /// When the call must be finished, CLOCK_MONOTONIC; the clock of the host looks after waiting calls.
-    @exclusivity(unchecked) private var deadline: UInt64 = .max
+    /// When the call must be finished, CLOCK_MONOTONIC; the clock of the host looks after waiting calls. Atomic, because
+    /// the clock may look while the slot changes hands; what it does then depends on the generation.
+    private let deadline = Atomic<UInt64>(.max)
     /// How long after its deadline the call is given up.
-    @exclusivity(unchecked) private var grace: UInt64 = 0
+    private let grace = Atomic<UInt64>(0)
 
     init(index: UInt32) {
         self.index = index
@@ -175,8 +176,9 @@ final class CallSlot: @unchecked Sendable {
     func begin(_ operation: CallOperation, target: any CallTarget) {
         self.operation = operation
         let policy = target.policy
-        deadline = policy.deadline(for: operation)
-        grace = policy.timeouts.grace
+        let deadline = policy.deadline(for: operation)
+        self.deadline.store(deadline, ordering: .relaxed)
+        grace.store(policy.timeouts.grace, ordering: .relaxed)
         memory.pointee.deadline_ns = Int64(clamping: deadline)
         lastUser.store(UInt(bitPattern: Unmanaged.passUnretained(target.identity).toOpaque()), ordering: .relaxed)
         let generation = self.generation
@@ -210,7 +212,7 @@ final class CallSlot: @unchecked Sendable {
             continuation = nil
             target = nil
         }
-        deadline = .max
+        deadline.store(.max, ordering: .relaxed)
         memory.pointee.deadline_ns = Int64.max
         memory.pointee.flags = 0
         condition = nil
@@ -385,10 +387,10 @@ final class CallSlot: @unchecked Sendable {
     func check(now: UInt64) -> Bool {
         let current = word.load(ordering: .acquiring)
         guard current & 7 == State.waiting.rawValue else { return false }
-        let deadline = self.deadline
+        let deadline = deadline.load(ordering: .relaxed)
         guard now >= deadline else { return true }
         cancel(.timeout, generation: current >> 3)
-        guard now - deadline >= grace else { return true }
+        guard now - deadline >= grace.load(ordering: .relaxed) else { return true }
         abandon(generation: current >> 3)
         return false
     }
