@@ -141,8 +141,15 @@ let package = Package(
             [
                 "RegistryPlugins", "RegistryStorage", "RegistryTelemetry", "PluginABI", "TestSupport", nioCore, logging,
             ]),
-        tests("RegistryCoreTests", ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore]),
-        tests("RegistryHTTPTests", ["RegistryHTTP", "RegistryCore", "RegistryModel", "TestSupport", nioCore]),
+        tests(
+            "RegistryCoreTests",
+            ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore, logging]),
+        tests(
+            "RegistryHTTPTests",
+            [
+                "RegistryHTTP", "HTTPServer", "RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport",
+                nioCore, nioHTTP1, logging,
+            ]),
         tests(
             "PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore],
             exclude: ["Fixtures", "CHECKS.md"]),

@@ -201,7 +201,7 @@ extension StoragePage {
         }
         let token = page.pointee.next_token
         let isLast = page.pointee.flags & 1 != 0
-        guard (0...8192).contains(token.len), token.ptr != nil || token.len == 0, isLast || token.len > 0 else {
+        guard (0...4096).contains(token.len), token.ptr != nil || token.len == 0, isLast || token.len > 0 else {
             throw identity.violation(
                 .lengthsInRange, "\(slot.operation) gave a token of \(UInt(bitPattern: token.len)) bytes")
         }
