@@ -154,6 +154,7 @@ let package = Package(
             "PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore],
             exclude: ["Fixtures", "CHECKS.md"]),
         tests("EndToEndTests", ["TestSupport"], exclude: ["Fixtures"]),
+        tests("ConformanceTests", ["TestSupport", crypto]),
         tests("ArchitectureTests", ["TestSupport"]),
     ]
 )

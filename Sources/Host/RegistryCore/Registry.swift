@@ -14,9 +14,6 @@ public final class Registry: Sendable {
     public let settings: RegistrySettings
     let logger: Logger
     let manifestCache: ManifestCache
-    let tagNames = TagNames()
-    let manifestLocks = KeyedLocks<ManifestLock>()
-    let referrerScans = ReferrerScans()
     let uploads: UploadSessions
     let tokens: UploadTokens
 
@@ -73,13 +70,10 @@ public final class Registry: Sendable {
         try await driver.put(.init(string: digest.description), at: path, if: nil)
     }
 
-    /// Bytes of a link: they hold canonical digests, whatever they are the links of.
-    private static var linkSize: UInt64 { 71 }
-
-    /// Whether there is a link at a path. One that is cut off, as a crashed copy may leave it, is none.
+    /// Whether there is a link at a path. An empty one, as a crashed copy may leave it, is none.
     func hasLink(_ path: StoragePath) async throws(StorageError) -> Bool {
         do {
-            return try await driver.stat(path).size >= Self.linkSize
+            return try await driver.stat(path).size > 0
         } catch {
             if error.code == .notFound { return false }
             throw error
@@ -112,7 +106,7 @@ public final class Registry: Sendable {
         }
     }
 
-    func removeObject(_ path: StoragePath) async throws(StorageError) {
+    private func removeObject(_ path: StoragePath) async throws(StorageError) {
         do {
             try await driver.remove(path, tree: false)
         } catch {

@@ -64,6 +64,7 @@ public struct RegistryResponder: HTTPResponder {
     }
 
     private func route(_ request: HTTPRequest, _ target: RequestTarget) async throws -> HTTPResponse {
+        if let redirect = slashRedirect(request, target) { return redirect }
         guard let path = target.path, let route = RegistryRoute(path: path, prefix: settings.prefix) else {
             var error = RegistryError(.unsupported, "there is nothing at this path")
             error.status = 404
@@ -79,11 +80,21 @@ public struct RegistryResponder: HTTPResponder {
         case .catalog: return try await context.catalog()
         case .tags(let name): return try await context.tags(of: name)
         case .manifest(let name, let reference): return try await context.manifest(name, reference)
-        case .referrers(let name, let digest): return try await context.referrers(of: digest, in: name)
         case .blob(let name, let digest): return try await context.blob(name, digest)
         case .uploads(let name): return try await context.beginUpload(name)
         case .upload(let name, let id): return try await context.upload(name, id)
         }
+    }
+
+    /// Who reads a path with a slash too many or too few at its end is sent to the right one, as Distribution does.
+    private func slashRedirect(_ request: HTTPRequest, _ target: RequestTarget) -> HTTPResponse? {
+        guard request.method == .GET || request.method == .HEAD,
+            let location = target.withOtherEnd(prefix: settings.prefix)
+        else { return nil }
+        var headers = self.headers()
+        headers.add(name: "Location", value: location)
+        headers.add(name: "Content-Length", value: "0")
+        return HTTPResponse(status: .movedPermanently, headers: headers)
     }
 
     private func otherMethod(_ request: HTTPRequest, _ route: RegistryRoute) -> HTTPResponse {

@@ -59,21 +59,18 @@ struct RequestContext: Sendable {
 
     /// Whether the client has this content already (`If-None-Match`, RFC 9110, 13.1.2; the bare digest as well, as
     /// Distribution takes it).
-    func isKnown(_ digests: Digest...) -> Bool {
+    func isKnown(_ digest: Digest) -> Bool {
         guard request.headers.contains(name: "If-None-Match") else { return false }
-        let wanted = digests.map(\.description)
+        let wanted = digest.description
         return request.headers["If-None-Match"].contains { line in
             line.split(separator: ",").contains { item in
-                var tag = item.drop(while: Self.isSpace).prefix { !Self.isSpace($0) }
+                var tag = item.drop { $0 == " " || $0 == "\t" }
                 if tag == "*" { return true }
                 if tag.hasPrefix("W/") { tag = tag.dropFirst(2) }
-                let text = tag.drop { $0 == "\"" }.prefix { $0 != "\"" }
-                return wanted.contains { $0 == text }
+                return tag.drop { $0 == "\"" }.prefix { $0 != "\"" && $0 != " " } == wanted
             }
         }
     }
-
-    private static func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
 
     /// The number in `n`.
     func pageSize() throws(RegistryError) -> Int? {

@@ -24,10 +24,7 @@ struct ConfigCommand: ParsableCommand {
             var isGood = loaded.issues.allSatisfy { $0.severity < .error && !$0.message.hasPrefix("unknown key") }
             if let configuration = loaded.configuration {
                 let assembly = ServerAssembly(configuration, logsTo: .nothing)
-                var problems = Detached.value { await assembly.checkPlugins() } ?? []
-                do { _ = try configuration.validation.urls() } catch {
-                    problems.append("validation.manifests.urls: \(error)")
-                }
+                let problems = Detached.value { await assembly.checkPlugins() } ?? []
                 for problem in problems { Output.error(problem) }
                 isGood = isGood && problems.isEmpty
             }

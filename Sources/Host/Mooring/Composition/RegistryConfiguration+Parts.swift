@@ -32,9 +32,7 @@ extension ComponentConfiguration {
 }
 
 extension RegistryConfiguration {
-    /// What the registry takes.
-    /// - Throws: `PatternError` if an expression of `validation.manifests.urls` is none.
-    func registrySettings() throws -> RegistrySettings {
+    var registrySettings: RegistrySettings {
         var settings = RegistrySettings()
         settings.deleteEnabled = storage.deleteEnabled
         settings.readOnly = storage.readOnly
@@ -44,7 +42,6 @@ extension RegistryConfiguration {
         settings.manifestLimit = http.limits.manifestBytes
         settings.secret = http.secret ?? ""
         settings.indexValidation = validation.indexes
-        settings.urlRules = try validation.urls()
         return settings
     }
 
@@ -76,8 +73,6 @@ extension RegistryConfiguration {
 }
 
 extension RegistryConfiguration.Validation {
-    func urls() throws -> URLRules { disabled ? .any : try URLRules(allow: allowedURLs, deny: deniedURLs) }
-
     var indexes: RegistrySettings.IndexValidation {
         if disabled { return .none }
         switch platforms {

@@ -10,7 +10,6 @@ enum RegistryRoute: Sendable, Hashable {
     case catalog
     case tags(name: String)
     case manifest(name: String, reference: String)
-    case referrers(name: String, digest: String)
     case blob(name: String, digest: String)
     case uploads(name: String)
     case upload(name: String, id: String)
@@ -48,8 +47,6 @@ enum RegistryRoute: Sendable, Hashable {
             self = .tags(name: name(before: count - 2))
         } else if second == "manifests", !last.isEmpty {
             self = .manifest(name: name(before: count - 2), reference: String(last))
-        } else if second == "referrers", !last.isEmpty {
-            self = .referrers(name: name(before: count - 2), digest: String(last))
         } else if second == "blobs", last == "uploads" {
             self = .uploads(name: name(before: count - 2))
         } else if second == "blobs", !last.isEmpty {
@@ -65,7 +62,8 @@ enum RegistryRoute: Sendable, Hashable {
     /// The methods that mean something here.
     var methods: [HTTPMethod] {
         switch self {
-        case .alive, .base, .catalog, .tags, .referrers: Self.read
+        case .base: Self.baseMethods
+        case .alive, .catalog, .tags: Self.read
         case .manifest: Self.manifestMethods
         case .blob: Self.blobMethods
         case .uploads: Self.uploadsMethods
@@ -78,6 +76,8 @@ enum RegistryRoute: Sendable, Hashable {
 
     // Made once: they are asked for with every request.
     private static let read: [HTTPMethod] = [.GET, .HEAD]
+    // Distribution answers every method here, and some probes rely on it.
+    private static let baseMethods: [HTTPMethod] = [.GET, .HEAD, .POST, .PUT, .PATCH, .DELETE]
     private static let manifestMethods: [HTTPMethod] = [.GET, .HEAD, .PUT, .DELETE]
     private static let blobMethods: [HTTPMethod] = [.GET, .HEAD, .DELETE]
     private static let uploadsMethods: [HTTPMethod] = [.POST]

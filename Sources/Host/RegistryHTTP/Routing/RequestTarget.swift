@@ -35,6 +35,23 @@ struct RequestTarget: Sendable {
         }
     }
 
+    /// The target with a slash more or less at the end of its path, if only so it is a route; nil if it is one as it is.
+    func withOtherEnd(prefix: String) -> String? {
+        let hasSlash = rawPath.utf8.last == UInt8(ascii: "/")
+        guard let path, hasSlash || path.hasSuffix("v2") || path.hasSuffix("/uploads") else { return nil }
+        switch RegistryRoute(path: path, prefix: prefix) {
+        case .base where !hasSlash, .uploads where !hasSlash: break
+        case nil where hasSlash:
+            guard RegistryRoute(path: String(path.dropLast()), prefix: prefix) != nil else { return nil }
+        default: return nil
+        }
+        // It goes back in a header.
+        guard rawPath.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+            query.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else { return nil }
+        return (hasSlash ? String(rawPath.dropLast()) : rawPath + "/") + (query.isEmpty ? "" : "?" + query)
+    }
+
     private static func decoded(_ text: Substring, plusIsSpace: Bool) -> String? {
         let utf8 = text.utf8
         guard utf8.contains(where: { $0 == UInt8(ascii: "%") || (plusIsSpace && $0 == UInt8(ascii: "+")) }) else {
