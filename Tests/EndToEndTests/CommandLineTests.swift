@@ -166,6 +166,72 @@ struct CommandLineTests {
         expectFailure(try await mooring("plugin", "inspect", "/nowhere/lib.so"), saying: ["/nowhere/lib.so"])
     }
 
+    @Test("A plugin can be inspected whatever the configuration is", .timeLimit(.minutes(1)))
+    func pluginInspectAlone() async throws {
+        let environment = ["REGISTRY_CONFIGURATION_PATH": "/nowhere.yml", "REGISTRY_LOG_LEVEL": "loud"]
+        let plugin = BuildProducts.plugin("StorageMemory")
+        try await mooring("plugin", "inspect", plugin, environment: environment).checked()
+    }
+
+    @Test("A plugin directory that was configured and isn't there is a mistake", .timeLimit(.minutes(1)))
+    func noPluginDirectory() async throws {
+        try await withTemporaryDirectory { directory in
+            let configuration = Configuration(storage: "inmemory: {}", more: "plugins: {directories: [/nowhere]}")
+            let file = try directory.write(configuration.yaml(address: "127.0.0.1:0"), to: "config.yml")
+            expectFailure(try await mooring("plugin", "list", "--config", file), saying: ["/nowhere", "No such file"])
+            expectFailure(try await mooring("config", "check", file), saying: ["/nowhere", "No such file"])
+            expectFailure(try await mooring("serve", file), saying: ["/nowhere", "No such file"])
+        }
+    }
+
+    @Test("A middleware's wrong option is named with its own line", .timeLimit(.minutes(1)))
+    func middlewareOption() async throws {
+        let library = try await PluginFixture.library("Tests/PluginContractTests/Fixtures/passthrough.c")
+        try await withTemporaryDirectory { directory in
+            let more = """
+                plugins: {load: [\(library)]}
+                middleware:
+                  storage:
+                    - name: passthrough
+                      options:
+                        nonsense: 1
+                """
+            let configuration = Configuration(storage: "inmemory: {}", more: more)
+            let file = try directory.write(configuration.yaml(address: "127.0.0.1:0"), to: "config.yml")
+            let yaml = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+            let line = try #require(yaml.firstIndex { $0.contains("nonsense") }) + 1
+            for command in [["config", "check", file], ["serve", file]] {
+                let result = try await Command.run(BuildProducts.server, command, timeout: .seconds(20))
+                expectFailure(result, saying: ["\(file):\(line):", "nonsense"])
+            }
+        }
+    }
+
+    @Test(
+        "A plugin that hangs doesn't keep the server from ending", .timeLimit(.minutes(1)),
+        arguments: ["hang-start", "hang-stop"])
+    func hangingPlugin(component: String) async throws {
+        let library = try await PluginFixture.library("Tests/PluginContractTests/Fixtures/lifecycle.c")
+        try await withTemporaryDirectory { directory in
+            let port = try FreePort.take()
+            let configuration = Configuration(
+                storage: "\(component): {}", http: "draintimeout: 1s", more: "plugins: {load: [\(library)]}")
+            let file = try directory.write(configuration.yaml(address: "127.0.0.1:\(port)"), to: "config.yml")
+            let server = try ServerProcess(BuildProducts.server, ["serve", file], logFile: directory.path("log"))
+            if component == "hang-start" {
+                try await eventually("the start is said") { server.log.contains("starting storage.hang-start") }
+                #expect(await server.terminate(grace: .seconds(5)) == .exited(0))
+            } else {
+                try await server.ready(port: port)
+                server.signal(SIGTERM)
+                try await eventually("the plugin is being stopped") { server.log.contains("stop ") }
+                server.signal(SIGINT)
+                #expect(await server.waitForEnd(within: .seconds(5)) == .exited(1))
+                #expect(server.log.contains("ending at once"))
+            }
+        }
+    }
+
     @Test("Without a configuration the server stores files in ./data", .timeLimit(.minutes(1)))
     func defaults() async throws {
         try await withTemporaryDirectory { directory in

@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import RegistryPlugins
 import RegistryStorage
 import TestSupport
@@ -155,5 +155,39 @@ struct LoadingTests {
         await fixture.host.shutdown()
         await expectFailure(.shutdown) { try await driver.get("/object") }
         await expectFailure(.shutdown) { try await driver.look("/object") }
+    }
+
+    @Test("A plugin's life ends with teardown, after the last instance is destroyed, and the log names the plugin")
+    func lifecycle() async throws {
+        let fixture = try await FixtureHost("lifecycle")
+        func events() -> [String] {
+            fixture.log.lines.filter { $0.fields["plugin"] == "lifecycle" && $0.fields["file"] == nil }.map(\.message)
+        }
+        do {
+            let first = try await fixture.open("lifecycle")
+            let second = try await fixture.open("lifecycle")
+            await fixture.host.shutdown()
+            #expect(events() == ["start", "start", "stop", "stop"])
+            withExtendedLifetime((first, second)) {}
+        }
+        try await eventually("the plugin is torn down") { events().last == "teardown" }
+        #expect(events().suffix(3) == ["destroy", "destroy", "teardown"])
+        await fixture.host.shutdown()
+        #expect(events().filter { $0 == "teardown" }.count == 1)
+        // Before it has told its name, a plugin is called after its file.
+        #expect(fixture.log.lines.first { $0.message == "entry" }?.fields["plugin"]?.hasSuffix(".so") == true)
+    }
+
+    @Test("A plugin that several paths lead to is one")
+    func severalPaths() async throws {
+        let library = try await FixtureHost("minimal").library
+        try await withTemporaryDirectory { directory in
+            let link = directory.path("linked.so")
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: library)
+            let host = PluginHost.forTests(files: [library, link])
+            let (plugins, errors) = host.loadAll()
+            #expect(plugins.map(\.info.name) == ["minimal"])
+            #expect(errors.isEmpty)
+        }
     }
 }

@@ -13,10 +13,11 @@ import Testing
 struct ServicesTests {
     private let log = LogRecord()
     private let metrics = MetricsStore()
-    private let services: HostServices
+    private let services: PluginServices
 
     init() {
-        services = HostServices(product: "mooring", version: "1.2.3", logger: log.logger, metrics: metrics)
+        let shared = HostServices(product: "mooring", version: "1.2.3", logger: log.logger, metrics: metrics)
+        services = PluginServices(shared, plugin: "sample")
     }
 
     /// The table of a service, asked for as a plugin asks.
@@ -56,7 +57,7 @@ struct ServicesTests {
         }
         #expect(log.lines.map(\.message) == (-1...5).map { "line \($0)" })
         #expect(log.lines.map(\.level) == [.trace] + levels + [.error])
-        #expect(log.lines.allSatisfy { $0.fields == ["target": "some.part", "key": "value"] })
+        #expect(log.lines.allSatisfy { $0.fields == ["plugin": "sample", "target": "some.part", "key": "value"] })
         let garbled: [UInt8] = [0x66, 0xff, 0x67]
         garbled.withUnsafeBytes { bytes in
             let message = moor_str(ptr: bytes.baseAddress?.assumingMemoryBound(to: CChar.self), len: 3)

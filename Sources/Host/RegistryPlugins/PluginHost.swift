@@ -20,14 +20,17 @@ public struct PluginSearch: Sendable {
         }
     }
 
-    /// Directories whose `*.so` files are plugins; those that don't exist are passed over.
+    /// Directories whose `*.so` files are plugins.
     public var directories: [String]
+    /// Whether it is a mistake if one of the directories can't be read: yes for those that somebody configured.
+    public var requiresDirectories: Bool
     /// Single files; each must load.
     public var files: [File]
 
     /// Where to look.
-    public init(directories: [String], files: [File] = []) {
+    public init(directories: [String], requiresDirectories: Bool = false, files: [File] = []) {
         self.directories = directories
+        self.requiresDirectories = requiresDirectories
         self.files = files
     }
 }
@@ -137,8 +140,14 @@ public final class PluginHost: Sendable {
         _ = try await check(component, factory)
     }
 
-    /// Stops all instances, the latest first.
+    /// Stops all instances, the latest first, and tears down each plugin: at once if nothing holds an instance of it any
+    /// more, else when the last is destroyed. Nothing can be opened afterwards.
     public func shutdown() async {
+        await stopInstances()
+        for plugin in state.withLock({ Self.distinct($0.loaded) }) { plugin.close() }
+    }
+
+    private func stopInstances() async {
         let instances = state.withLock { state in
             defer { state.instances = [] }
             return state.instances
@@ -153,9 +162,9 @@ public final class PluginHost: Sendable {
     }
 
     /// Loads every plugin that can be found.
-    /// - Returns: the plugins, and what is wrong with the files that can't be used.
+    /// - Returns: the plugins, and what is wrong with the directories that were configured and the files in them.
     public func loadAll() -> (plugins: [PluginSummary], errors: [PluginError]) {
-        var errors: [PluginError] = []
+        var errors = directoryErrors()
         for candidate in candidates() {
             do {
                 _ = try load(candidate)
@@ -163,10 +172,15 @@ public final class PluginHost: Sendable {
                 errors.append(error)
             }
         }
-        let loaded = state.withLock { $0.loaded.values.sorted { $0.path < $1.path } }
+        let loaded = state.withLock { Self.distinct($0.loaded) }
         return (
             loaded.map { PluginSummary(path: $0.path, info: $0.info, abiRevision: $0.abiRevision) }, errors
         )
+    }
+
+    /// Each plugin once, though it may be known by several paths.
+    private static func distinct(_ loaded: [String: LoadedPlugin]) -> [LoadedPlugin] {
+        loaded.filter { $0.key == $0.value.path }.values.sorted { $0.path < $1.path }
     }
 
     /// Loads one file and tells what it is.
@@ -187,6 +201,8 @@ public final class PluginHost: Sendable {
         _ component: PluginComponent, _ interface: String, _ section: String
     ) async throws -> PluginInstance {
         let plugin = try find(component.name, interface, section)
+        // Said before, because it may hang: what waits for a network or a lock must be seen to.
+        logger.info("starting \(section).\(component.name)", metadata: ["plugin": "\(plugin.path)"])
         let factory = try PluginFactory(plugin, timeouts: timeouts)
         let options = try await check(component, factory)
         do {
@@ -241,7 +257,7 @@ public final class PluginHost: Sendable {
 
     private func loaded(_ component: String, _ interface: String) -> LoadedPlugin? {
         state.withLock { state in
-            state.loaded.values.sorted { $0.path < $1.path }.first { $0.offers(component, interface) }
+            Self.distinct(state.loaded).first { $0.offers(component, interface) }
         }
     }
 
@@ -249,13 +265,14 @@ public final class PluginHost: Sendable {
         _ component: String, _ interface: String, _ section: String, _ errors: [PluginError]
     ) -> PluginError {
         let known = state.withLock { state in
-            state.loaded.values.flatMap(\.info.components).filter { $0.interface == interface }.map(\.name).sorted()
+            Set(state.loaded.values.flatMap(\.info.components).filter { $0.interface == interface }.map(\.name))
+                .sorted()
         }
         var message = "\(section).\(component) names a component that no plugin offers"
         if let nearest = NearestName.of(component, in: known) { message += "; did you mean \"\(nearest)\"?" }
         message += known.isEmpty ? "; none of its kind was found" : "; there are: \(known.joined(separator: ", "))"
         message += "; looked in \(search.directories.joined(separator: ", "))"
-        for error in errors { message += "; passed over \(error)" }
+        for error in errors + directoryErrors() { message += "; passed over \(error)" }
         return PluginError(.componentExists, plugin: component, message)
     }
 
@@ -265,6 +282,20 @@ public final class PluginHost: Sendable {
         search.directories.flatMap { directory in
             Self.names(in: directory).filter { $0.hasSuffix(".so") }.sorted()
                 .map { PluginSearch.File(path: "\(directory)/\($0)") }
+        }
+    }
+
+    /// Directories that somebody configured and that can't be read.
+    private func directoryErrors() -> [PluginError] {
+        guard search.requiresDirectories else { return [] }
+        return search.directories.compactMap { directory in
+            guard let stream = opendir(directory) else {
+                return PluginError(
+                    .fileReadable, plugin: directory,
+                    "plugins.directories names it, but it can't be read: \(String(cString: strerror(errno)))")
+            }
+            closedir(stream)
+            return nil
         }
     }
 
@@ -292,7 +323,7 @@ public final class PluginHost: Sendable {
         do {
             let checked = try PluginFile(path: file.path, sha256: file.sha256)
             if let known = state.withLock({ $0.loaded[checked.path] }) { return known }
-            let plugin = try LoadedPlugin(checked, host: UnsafePointer(services.host), violations: violations)
+            let plugin = try LoadedPlugin(checked, services: services, violations: violations)
             state.withLock {
                 $0.loaded[file.path] = plugin
                 $0.loaded[checked.path] = plugin

@@ -7,6 +7,12 @@
 #ifndef START_HOOK
 #define START_HOOK(m) MOOR_OK
 #endif
+#ifndef STOP_HOOK
+#define STOP_HOOK(m) ((void)(m))
+#endif
+#ifndef DESTROY_HOOK
+#define DESTROY_HOOK() ((void)0)
+#endif
 #ifndef TABLE_HOOK
 #define TABLE_HOOK(m, table) ((void)(table)) /* changes what instances offer */
 #endif
@@ -47,6 +53,7 @@ static void instance_start(void *obj, const moor_call *call, moor_done_void done
 }
 static void instance_stop(void *obj, const moor_call *call, moor_done_void done) {
     struct mem *m = obj;
+    STOP_HOOK(m);
     pthread_mutex_lock(&m->lock);
     m->stopped = true;
     pthread_cond_broadcast(&m->changed);
@@ -65,6 +72,7 @@ static void instance_destroy(void *obj) {
     pthread_cond_destroy(&m->changed);
     free((char *)m->component);
     free(m);
+    DESTROY_HOOK();
 }
 static void factory_schema(void *obj, const moor_call *call, moor_str component, moor_done_buf done) {
     static const char schema[] =

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import Logging
 import RegistryPlugins
+import RegistryTelemetry
 
 /// `mooring plugin`
 struct PluginCommand: ParsableCommand {
@@ -58,8 +60,9 @@ struct PluginCommand: ParsableCommand {
         }
 
         private func inspect() throws {
-            let (configuration, _) = try ConfigurationFile.load(nil)
-            let host = ServerAssembly(configuration, logsTo: .nothing).plugins
+            let host = PluginHost(
+                product: Product.name, version: Product.version, search: PluginSearch(directories: []),
+                logger: Logger(label: Product.name) { _ in SwiftLogNoOpLogHandler() }, metrics: MetricsStore())
             do {
                 let plugin = try host.inspect(file, sha256: sha256)
                 Output.line(plugin.line)

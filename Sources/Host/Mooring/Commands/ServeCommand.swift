@@ -10,7 +10,7 @@ struct ServeCommand: ParsableCommand {
         discussion: """
             Without a file, and without REGISTRY_CONFIGURATION_PATH, it serves http://127.0.0.1:5000 with the filesystem \
             driver in ./data. Each value can be overridden by an environment variable REGISTRY_<SECTION>_<KEY>. SIGTERM \
-            and SIGINT stop it; running transfers may end within http.draintimeout.
+            and SIGINT stop it; running transfers may end within http.draintimeout. A second signal ends it at once.
             """)
 
     @Argument(help: "The configuration, in Distribution's format (version 0.1).")
@@ -21,19 +21,27 @@ struct ServeCommand: ParsableCommand {
         let assembly = ServerAssembly(configuration)
         for issue in issues { assembly.logger.warning("\(issue)") }
         let signals = TerminationSignals()
-        Detached.run {
-            try await assembly.start()
-        } onError: { error in
-            assembly.logger.critical("can't start: \(assembly.explain(error))")
-            // Plugins may have registered functions that run at exit; after a failed start they mustn't.
-            _exit(1)
+        Task.detached {
+            do {
+                try await assembly.start()
+            } catch {
+                assembly.logger.critical("can't start: \(error)")
+                // Plugins may have registered functions that run at exit; after a failed start they mustn't.
+                _exit(1)
+            }
         }
+        // From the first moment: a plugin that hangs while it starts mustn't keep the process from ending.
         let name = signals.wait()
         assembly.logger.info("stopping", metadata: ["signal": "\(name)"])
-        Detached.run {
+        Task.detached {
             await assembly.stop()
-        } onError: { _ in
+            _exit(0)
         }
-        _exit(0)
+        guard let second = signals.wait(for: assembly.stopTimeout) else {
+            assembly.logger.error("plugins did not stop in time; ending without them")
+            _exit(1)
+        }
+        assembly.logger.warning("ending at once", metadata: ["signal": "\(second)"])
+        _exit(1)
     }
 }

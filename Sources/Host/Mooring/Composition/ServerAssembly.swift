@@ -70,12 +70,19 @@ final class ServerAssembly: Sendable {
             ])
     }
 
+    /// How long `stop` may take: the running transfers, and then plugins that write what they hold.
+    var stopTimeout: Duration { configuration.http.drainTimeout + max(configuration.http.drainTimeout, .seconds(10)) }
+
     /// Stops serving: running transfers may end, then plugins are stopped.
     func stop() async {
-        let server = self.server.withLock { $0.take() }
-        await server?.shutdown(drain: configuration.http.drainTimeout)
+        await stopServer()
         await plugins.shutdown()
         _ = accessLog?.flush()
+    }
+
+    private func stopServer() async {
+        let server = self.server.withLock { $0.take() }
+        await server?.shutdown(drain: configuration.http.drainTimeout)
     }
 
     /// A backend that is configured and not there must never mean that everybody is let in.
@@ -87,8 +94,25 @@ final class ServerAssembly: Sendable {
     }
 
     private func openStorage() async throws -> any StorageDriver {
-        try await plugins.openStorage(
-            configuration.storage.driver.forPlugin, middleware: configuration.storageMiddleware.map(\.forPlugin))
+        var driver = try await locating(configuration.storage.driver) { [plugins] in
+            try await plugins.openStorage($0)
+        }
+        for layer in configuration.storageMiddleware {
+            driver = try await locating(layer) { [plugins, driver] in try await plugins.wrap(driver, in: [$0]) }
+        }
+        return driver
+    }
+
+    /// Lets errors of a component's options name the line that they are on.
+    private func locating(
+        _ component: ComponentConfiguration,
+        _ open: (PluginComponent) async throws -> any StorageDriver
+    ) async throws -> any StorageDriver {
+        do {
+            return try await open(component.forPlugin)
+        } catch {
+            throw Refusal(description: explain(error, component))
+        }
     }
 
     /// What is wrong with the components that the configuration names.
@@ -106,18 +130,17 @@ final class ServerAssembly: Sendable {
             do {
                 try await plugins.checkOptions(component.forPlugin, interface: interface, section: section)
             } catch {
-                problems.append(explain(error))
+                problems.append(explain(error, component))
             }
         }
         return problems
     }
 
     /// An error with the place in the configuration that it comes from.
-    func explain(_ error: any Error) -> String {
-        guard let error = error as? PluginError, let pointer = error.option else { return "\(error)" }
-        let components = [configuration.storage.driver] + configuration.storageMiddleware
-        let places = components.map { $0.options.origins.isEmpty ? $0.origin : $0.options.origin(at: pointer) }
-        return "\(places[0]): \(error)"
+    private func explain(_ error: any Error, _ component: ComponentConfiguration) -> String {
+        guard let pointer = (error as? PluginError)?.option else { return "\(error)" }
+        let options = component.options
+        return "\(options.origins.isEmpty ? component.origin : options.origin(at: pointer)): \(error)"
     }
 
     private static func recorder(_ log: AccessLog) -> @Sendable (HTTPExchange) -> Void {
@@ -136,7 +159,9 @@ final class ServerAssembly: Sendable {
     /// them. Never the working directory.
     private static func search(_ plugins: RegistryConfiguration.Plugins) -> PluginSearch {
         let files = plugins.load.map { PluginSearch.File(path: $0.path, sha256: $0.sha256) }
-        guard plugins.directories.isEmpty else { return PluginSearch(directories: plugins.directories, files: files) }
+        guard plugins.directories.isEmpty else {
+            return PluginSearch(directories: plugins.directories, requiresDirectories: true, files: files)
+        }
         var directories = ["/usr/lib/mooring/plugins"]
         if let resolved = realpath("/proc/self/exe", nil) {
             let executable = String(cString: resolved)

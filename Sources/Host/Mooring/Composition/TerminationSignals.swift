@@ -18,6 +18,23 @@ struct TerminationSignals {
         var set = set
         var signal: CInt = 0
         while sigwait(&set, &signal) != 0 {}
-        return signal == SIGINT ? "SIGINT" : "SIGTERM"
+        return Self.name(signal)
     }
+
+    /// Waits for one of them and gives its name; nil if none comes in that time.
+    func wait(for time: Duration) -> String? {
+        var set = set
+        let end = ContinuousClock.now + time
+        while true {
+            let left = max(.zero, end - ContinuousClock.now)
+            var timeout = timespec(
+                tv_sec: Int(clamping: left.components.seconds),
+                tv_nsec: Int(left.components.attoseconds / 1_000_000_000))
+            let signal = sigtimedwait(&set, nil, &timeout)
+            if signal > 0 { return Self.name(signal) }
+            if errno != EINTR { return nil }
+        }
+    }
+
+    private static func name(_ signal: CInt) -> String { signal == SIGINT ? "SIGINT" : "SIGTERM" }
 }

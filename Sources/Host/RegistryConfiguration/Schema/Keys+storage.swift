@@ -66,7 +66,8 @@ extension ConfigurationKey {
         ConfigurationKey("plugins", .section, "The shared libraries that hold drivers, backends and middlewares."),
         ConfigurationKey(
             "plugins.directories", .list(of: .text), default: "[]",
-            "Absolute paths of directories that are searched; none means those of the installation."),
+            "Absolute paths of directories that are searched; they replace the default, which is the executable's directory and `/usr/lib/mooring/plugins`."
+        ),
         ConfigurationKey(
             "plugins.load[]", .section(shorthand: "path"), "Single plugin files: an absolute path, or the keys below."),
         ConfigurationKey("plugins.load[].path", .text, "Absolute path of the file. Required."),

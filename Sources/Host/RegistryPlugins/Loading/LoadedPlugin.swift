@@ -14,23 +14,35 @@ final class LoadedPlugin: @unchecked Sendable {
     private let table: moor_plugin
     private let violations: ViolationLog
     private let driverIdentities = Mutex<[String: PluginIdentity]>([:])
+    private let use = Mutex(Use())
+
+    /// What keeps the plugin from being torn down.
+    private struct Use {
+        var instances = 0
+        var isClosing = false
+        var isTornDown = false
+    }
 
     /// Loads a checked file and enters it.
     /// - Throws: `PluginError` with the rule that failed.
-    init(_ file: PluginFile, host: UnsafePointer<moor_host>, violations: ViolationLog) throws(PluginError) {
+    init(_ file: PluginFile, services: HostServices, violations: ViolationLog) throws(PluginError) {
         path = file.path
+        let own = PluginServices(services, plugin: String(file.name))
         // Runtimes in the plugin may install handlers; those of the process are the host's.
         let signals = SignalState()
         defer { signals.restore() }
         guard let handle = dlopen(file.path, RTLD_NOW | RTLD_LOCAL | CInt(RTLD_NODELETE)) else {
             throw PluginError(.loads, plugin: file.path, "can't be loaded: \(Self.lastLinkError())")
         }
+        try file.requireUnchanged()
         guard let symbol = dlsym(handle, "moor_plugin_entry") else {
             throw PluginError(.hasEntry, plugin: file.path, "exports no moor_plugin_entry; it is not a plugin")
         }
-        table = try Self.enter(unsafeBitCast(symbol, to: moor_entry_fn.self), host, file.path)
+        table = try Self.enter(unsafeBitCast(symbol, to: moor_entry_fn.self), UnsafePointer(own.host), file.path)
         abiRevision = table.abi_rev
         info = try PluginInfo(json: Self.bytes(table.info_json, file.path), plugin: file.path)
+        let name = info.name
+        own.name.withLock { $0 = name }
         self.violations = violations
         identity = .make(name: info.name, driver: info.name, violations: violations)
     }
@@ -43,6 +55,29 @@ final class LoadedPlugin: @unchecked Sendable {
             identities[driver] = identity
             return identity
         }
+    }
+
+    /// An instance lives; until it is destroyed, the plugin isn't torn down.
+    func instanceMade() { use.withLock { $0.instances += 1 } }
+
+    /// An instance was destroyed.
+    func instanceDestroyed() {
+        tearDown { $0.instances -= 1 }
+    }
+
+    /// No more instances will be made: the plugin's `teardown` is called now, or after the last `destroy`.
+    func close() {
+        tearDown { $0.isClosing = true }
+    }
+
+    private func tearDown(after change: (inout Use) -> Void) {
+        let isDue = use.withLock { use in
+            change(&use)
+            guard use.isClosing, use.instances == 0, !use.isTornDown else { return false }
+            use.isTornDown = true
+            return true
+        }
+        if isDue { table.teardown?(table.obj) }
     }
 
     private static func enter(

@@ -2,11 +2,30 @@ import Crypto
 import Glibc
 
 /// A file that may be loaded as a plugin, and the checks that need no code of it to run.
-struct PluginFile: Sendable, Hashable {
+struct PluginFile: Sendable {
     /// The absolute path, links resolved.
     let path: String
     /// The configured digest, 64 hexadecimal digits.
     let sha256: String?
+    /// The file that was checked.
+    private let identity: Identity
+
+    /// Which file stands at a path, and since when: a write, a rename and a replacement all change it.
+    private struct Identity: Equatable {
+        let device: dev_t
+        let inode: ino_t
+        let size: off_t
+        let seconds: Int
+        let nanoseconds: Int
+
+        init(_ status: stat) {
+            device = status.st_dev
+            inode = status.st_ino
+            size = status.st_size
+            seconds = status.st_ctim.tv_sec
+            nanoseconds = status.st_ctim.tv_nsec
+        }
+    }
 
     /// The last component of the path.
     var name: Substring { path.split(separator: "/").last ?? "" }
@@ -20,10 +39,6 @@ struct PluginFile: Sendable, Hashable {
         self.path = String(cString: resolved)
         free(resolved)
         self.sha256 = sha256?.lowercased()
-        try check()
-    }
-
-    private func check() throws(PluginError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw PluginError(.fileReadable, plugin: path, "can't be opened: \(String(cString: strerror(errno)))")
@@ -35,11 +50,21 @@ struct PluginFile: Sendable, Hashable {
         }
         guard status.st_mode & S_IWOTH == 0 else {
             throw PluginError(
-                .notWorldWritable, plugin: path, "can be written by everybody; refuse that with chmod o-w \(path)")
+                .notWorldWritable, plugin: path, "can be written by everybody; forbid it with: chmod o-w \(path)")
         }
-        try Self.checkDirectory(String(path.prefix(path.count - name.count)))
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "/"
+        try Self.checkDirectory(folder)
+        identity = Identity(status)
         try checkELF(descriptor)
         try checkDigest(descriptor)
+    }
+
+    /// The dynamic linker opens the path anew, so what was loaded is what was checked only if the same file is still there.
+    func requireUnchanged() throws(PluginError) {
+        var status = stat()
+        guard stat(path, &status) == 0, Identity(status) == identity else {
+            throw PluginError(.digestMatches, plugin: path, "was replaced or written while it was being loaded")
+        }
     }
 
     /// Whether only trusted users can put files into a directory.
@@ -52,7 +77,7 @@ struct PluginFile: Sendable, Hashable {
         guard status.st_mode & S_IWOTH == 0 else {
             throw PluginError(
                 .notWorldWritable, plugin: directory,
-                "is a directory that everybody can write; refuse that with chmod o-w \(directory)")
+                "is a directory that everybody can write; forbid it with: chmod o-w \(directory)")
         }
     }
 

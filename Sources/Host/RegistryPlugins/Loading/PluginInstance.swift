@@ -19,6 +19,7 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
     ) {
         self.table = table
         self.plugin = plugin
+        plugin.instanceMade()
         self.component = component
         identity = plugin.identity(driver: component)
         self.timeouts = timeouts
@@ -26,7 +27,10 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
             name: component, flags: table.exec_flags, blockingOperations: 0, maximumConcurrency: 1, timeouts: timeouts)
     }
 
-    deinit { table.destroy?(table.obj) }
+    deinit {
+        table.destroy?(table.obj)
+        plugin.instanceDestroyed()
+    }
 
     func perform(_ slot: CallSlot) {
         let call = UnsafePointer(slot.memory)

@@ -5,44 +5,59 @@ import RegistryStorage
 import RegistryTelemetry
 import Synchronization
 
-/// The services that plugins get, as C tables. One for the process; its memory is never freed, because plugins keep it.
-final class HostServices: @unchecked Sendable {
-    // @unchecked: the tables are written once, before any plugin sees them; what they lead to is thread-safe.
-
+/// What the services of plugins lead to. One for the process.
+final class HostServices: Sendable {
+    let product: String
+    let version: String
     let logger: Logger
     let metrics: MetricsStore
     /// Threads for work that plugins submit.
     let workers = WorkerPool(name: "plugin-work", maximumThreads: 64)
+
+    init(product: String, version: String, logger: Logger, metrics: MetricsStore) {
+        self.product = product
+        self.version = version
+        self.logger = logger
+        self.metrics = metrics
+        HostClock.shared.watch(workers)
+    }
+}
+
+/// The services that one plugin gets, as C tables. Their memory is never freed, because the plugin keeps it.
+final class PluginServices: @unchecked Sendable {
+    // @unchecked: the tables are written once, before the plugin sees them; what they lead to is thread-safe.
+
+    let shared: HostServices
     /// `moor_host` itself.
     let host: UnsafeMutablePointer<moor_host>
+    /// The plugin's name for log lines: its file's until it has told its own.
+    let name: Mutex<String>
     private let log: UnsafeMutablePointer<moor_svc_log>
     private let metric: UnsafeMutablePointer<moor_svc_metrics>
     private let exec: UnsafeMutablePointer<moor_svc_exec>
     private let timer: UnsafeMutablePointer<moor_svc_timer>
     private let secret: UnsafeMutablePointer<moor_svc_secret>
 
-    init(product: String, version: String, logger: Logger, metrics: MetricsStore) {
-        self.logger = logger
-        self.metrics = metrics
+    init(_ shared: HostServices, plugin: String) {
+        self.shared = shared
+        name = Mutex(plugin)
         host = .allocate(capacity: 1)
         log = .allocate(capacity: 1)
         metric = .allocate(capacity: 1)
         exec = .allocate(capacity: 1)
         timer = .allocate(capacity: 1)
         secret = .allocate(capacity: 1)
-        HostClock.shared.watch(workers)
-        // Plugins hold pointers to this object for ever.
+        // The plugin holds pointers to this object for ever.
         let object = Unmanaged.passRetained(self).toOpaque()
         host.initialize(
             to: moor_host(
                 struct_size: UInt32(MemoryLayout<moor_host>.size), abi_rev: MOOR_ABI_REV,
-                product: Self.eternal(product),
-                version: Self.eternal(version), obj: object, get_service: getService))
+                product: Self.eternal(shared.product), version: Self.eternal(shared.version), obj: object,
+                get_service: getService))
         log.initialize(
             to: moor_svc_log(
-                struct_size: UInt32(MemoryLayout<moor_svc_log>.size), min_level: Self.level(logger.logLevel),
-                obj: object,
-                write: writeLog))
+                struct_size: UInt32(MemoryLayout<moor_svc_log>.size), min_level: Self.level(shared.logger.logLevel),
+                obj: object, write: writeLog))
         metric.initialize(
             to: moor_svc_metrics(
                 struct_size: UInt32(MemoryLayout<moor_svc_metrics>.size), reserved0: 0, obj: object,
@@ -89,8 +104,8 @@ final class HostServices: @unchecked Sendable {
     }
 }
 
-private func services(_ object: UnsafeMutableRawPointer?) -> HostServices? {
-    object.map { Unmanaged<HostServices>.fromOpaque($0).takeUnretainedValue() }
+private func services(_ object: UnsafeMutableRawPointer?) -> PluginServices? {
+    object.map { Unmanaged<PluginServices>.fromOpaque($0).takeUnretainedValue() }
 }
 
 /// A borrowed text, repaired where it isn't UTF-8, cut at 16 KiB.
@@ -113,14 +128,18 @@ private func writeLog(
     _ object: UnsafeMutableRawPointer?, _ level: Int32, _ target: moor_str, _ message: moor_str,
     _ fields: UnsafePointer<moor_kv>?, _ count: Int
 ) {
-    guard let logger = services(object)?.logger else { return }
+    guard let services = services(object) else { return }
+    let logger = services.shared.logger
     let levels: [Logger.Level] = [.trace, .debug, .info, .warning, .error]
     let level = levels[Int(max(0, min(4, level)))]
     guard logger.logLevel <= level else { return }
-    var metadata: Logger.Metadata = ["target": "\(text(target))"]
+    var metadata: Logger.Metadata = ["plugin": "\(services.name.withLock { $0 })"]
+    if target.len > 0 { metadata["target"] = "\(text(target))" }
     if let fields, (1...64).contains(count) {
         for field in UnsafeBufferPointer(start: fields, count: count) {
-            metadata[text(field.key)] = "\(text(field.value))"
+            // Who wrote a line isn't the plugin's to say.
+            let key = text(field.key)
+            if key != "plugin" { metadata[key] = "\(text(field.value))" }
         }
     }
     logger.log(level: level, "\(text(message))", metadata: metadata, source: "plugin")
@@ -130,7 +149,7 @@ private func defineMetric(
     _ object: UnsafeMutableRawPointer?, _ kind: UInt32, _ name: moor_str, _ unit: moor_str,
     _ labels: UnsafePointer<moor_str>?, _ count: Int, _ identifier: UnsafeMutablePointer<UInt64>
 ) -> moor_code {
-    guard let metrics = services(object)?.metrics, let labels = texts(labels, count),
+    guard let metrics = services(object)?.shared.metrics, let labels = texts(labels, count),
         let kind = [0: MetricsStore.Kind.counter, 1: .gauge, 2: .histogram][kind]
     else { return 2 }
     do {
@@ -146,7 +165,7 @@ private func recordMetric(
     _ count: Int
 ) {
     guard let labels = texts(labels, count) else { return }
-    services(object)?.metrics.record(identifier, value, labels: labels)
+    services(object)?.shared.metrics.record(identifier, value, labels: labels)
 }
 
 private func submitTask(
@@ -154,7 +173,7 @@ private func submitTask(
     _ context: UnsafeMutableRawPointer?
 ) -> moor_code {
     let argument = TaskArgument(pointer: context)
-    return services(object)?.workers.submit(.function { function(argument.pointer) }) == true ? 0 : 16
+    return services(object)?.shared.workers.submit(.function { function(argument.pointer) }) == true ? 0 : 16
 }
 
 private func startTimer(
