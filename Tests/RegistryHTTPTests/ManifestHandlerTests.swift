@@ -63,6 +63,92 @@ struct ManifestHandlerTests {
         #expect(known.status == 304)
     }
 
+    @Test(
+        "A push by digest may bring tags; OCI-Tag names them",
+        arguments: [RegistryModel.Digest.Algorithm.sha256, .sha512])
+    func tagParameters(algorithm: RegistryModel.Digest.Algorithm) async throws {
+        let api = API()
+        for blob in ["{}", "layer"] { try await api.push(blob, to: "a") }
+        let manifest = Documents.image()
+        let name = digest(of: manifest, algorithm)
+        let tags = (0..<12).map { "v1.\($0)" }
+        let query = (tags + ["v1.0"]).map { "tag=\($0)" }.joined(separator: "&")
+        let put = try await api.put(manifest, at: "/v2/a/manifests/\(name)?\(query)")
+        #expect(put.status == 201)
+        #expect(put["OCI-Tag"]?.split(separator: ", ").map(String.init) == tags)
+        #expect(put["Docker-Content-Digest"] == name)
+        // By the digest that it was pushed by, also when somebody else serves it.
+        for api in [api, API(api.storage)] {
+            for tag in tags {
+                for method: HTTPMethod in [.GET, .HEAD] {
+                    let answer = try await api.send(method, "/v2/a/manifests/\(tag)")
+                    #expect(answer.status == 200)
+                    #expect(answer["Docker-Content-Digest"] == name)
+                    #expect(answer["Etag"] == "\"\(name)\"")
+                    if method == .GET { #expect(answer.text == manifest) }
+                }
+            }
+        }
+        // Distribution reads canonical digests only.
+        let links = api.storage.objects.filter { $0.key.hasSuffix("/link") && $0.key.contains("_manifests") }
+        #expect(links.values.allSatisfy { String(buffer: $0) == digest(of: manifest) })
+        // By tag the query means nothing.
+        let plain = try await api.put(manifest, at: "/v2/a/manifests/plain?tag=other")
+        #expect(plain["OCI-Tag"] == nil)
+        #expect(plain["Docker-Content-Digest"] == digest(of: manifest))
+        #expect(try await api.send(.GET, "/v2/a/manifests/plain")["Docker-Content-Digest"] == digest(of: manifest))
+        #expect(try await api.send(.GET, "/v2/a/manifests/other").status == 404)
+    }
+
+    @Test("One tag that is none refuses the push before anything is stored; so do too many")
+    func badTagParameters() async throws {
+        let api = API()
+        for blob in ["{}", "layer"] { try await api.push(blob, to: "a") }
+        let manifest = Documents.image()
+        let before = api.storage.objects
+        let many = (0..<101).map { "tag=t\($0)" }.joined(separator: "&")
+        for (query, status) in [
+            ("tag=ok&tag=-bad", 400), ("tag=", 400), ("tag", 400), ("tag=a%2Fb", 400), ("tag=a%0Ab", 400),
+            ("tag=\(String(repeating: "x", count: 129))", 400), (many, 414),
+        ] {
+            let answer = try await api.put(manifest, at: "/v2/a/manifests/\(digest(of: manifest))?\(query)")
+            #expect(answer.status == status, "\(query.prefix(50))")
+            #expect(answer.codes == ["TAG_INVALID"])
+        }
+        #expect(api.storage.objects == before)
+    }
+
+    @Test("If-None-Match may be a list, weak, or anything; what can't be read matches nothing")
+    func conditionLists() async throws {
+        let api = API()
+        let digest = digest(of: try await api.pushImage(to: "a", tag: "v1"))
+        for (condition, status) in [
+            ("\"x\", \"\(digest)\"", 304), ("W/\"\(digest)\"", 304), ("\"x\",W/\"\(digest)\" , \"y\"", 304),
+            (" * ", 304),
+            (",,", 200), ("\"\(digest)", 304), ("\"\(digest)x\"", 200), ("W/", 200), ("\"\"", 200),
+        ] {
+            let answer = try await api.send(.GET, "/v2/a/manifests/v1", [("If-None-Match", condition)])
+            #expect(answer.status == status, "\(condition)")
+        }
+        #expect(try await api.send(.GET, "/v2/a/manifests/v2", [("If-None-Match", "*")]).status == 404)
+    }
+
+    @Test("A refused URL of a layer is 400 with the URL; an accepted one needs no blob")
+    func layerURLs() async throws {
+        let rules = try URLRules(allow: ["^https://good\\."], deny: [])
+        let api = API(TestStorage(), { $0.urlRules = rules })
+        try await api.push("{}", to: "a")
+        func manifest(_ url: String) -> String {
+            let layer = Documents.descriptor(.ociForeignLayerGzip, "foreign", #","urls":["\#(url)"]"#)
+            return #"{"schemaVersion":2,"config":\#(Documents.descriptor(.ociConfig, "{}")),"layers":[\#(layer)]}"#
+        }
+        #expect(try await api.put(manifest("https://good.test/x"), at: "/v2/a/manifests/v1").status == 201)
+        let refused = try await api.put(manifest("https://bad.test/x"), at: "/v2/a/manifests/v2")
+        #expect(refused.status == 400)
+        #expect(refused.codes == ["MANIFEST_INVALID"])
+        #expect(refused.errors.first?["detail"] as? String == "https://bad.test/x")
+    }
+
     @Test("If-None-Match with the digest is 304")
     func conditions() async throws {
         let api = API()
@@ -250,12 +336,12 @@ struct ManifestHandlerTests {
         }
     }
 
-    @Test("A pull by tag costs three calls the first time, two later; by digest one")
+    @Test("A pull by tag costs four calls the first time, two later; by digest one")
     func cost() async throws {
         let storage = TestStorage()
         let digest = digest(of: try await API(storage).pushImage(to: "a", tag: "v1"))
         let api = API(storage)
-        for (reference, calls) in [("v1", 3), ("v1", 2), (digest, 1)] {
+        for (reference, calls) in [("v1", 4), ("v1", 2), (digest, 1)] {
             storage.forget()
             try await api.send(.GET, "/v2/a/manifests/\(reference)")
             #expect(storage.calls.count == calls)

@@ -30,6 +30,11 @@ struct RoutingTests {
             ("/v2/v2/v2/manifests/v2", .manifest(name: "v2/v2", reference: "v2")),
             ("/v2/_catalog/tags/list", .tags(name: "_catalog")),
             ("/v2/foo/manifests/_manifests", .manifest(name: "foo", reference: "_manifests")),
+            ("/v2/foo/referrers/sha256:0", .referrers(name: "foo", digest: "sha256:0")),
+            ("/v2/foo/referrers/tags/list", .tags(name: "foo/referrers")),
+            ("/v2/foo/referrers/manifests/v1", .manifest(name: "foo/referrers", reference: "v1")),
+            ("/v2/foo/manifests/referrers/x", .referrers(name: "foo/manifests", digest: "x")),
+            ("/v2/referrers/referrers/referrers/x", .referrers(name: "referrers/referrers", digest: "x")),
             ("/v2/foo/manifests/latest.", .manifest(name: "foo", reference: "latest.")),
         ])
     func table(path: String, route: RegistryRoute) {
@@ -41,7 +46,8 @@ struct RoutingTests {
         arguments: [
             "", "/v1/", "/v2x", "/v3/", "/v2/foo", "/v2/foo/", "/v2/tags/list", "/v2/manifests/x", "/v2/blobs/x",
             "/v2/blobs/uploads/", "/v2/foo/tags", "/v2/foo/tags/", "/v2/foo/tags/list/", "/v2/foo/manifests/",
-            "/v2/foo/manifests", "/v2/foo/blobs/", "/v2/foo/blobs", "/v2/foo/blobs/uploads/x/", "/v2/foo/referrers/x",
+            "/v2/foo/manifests", "/v2/foo/blobs/", "/v2/foo/blobs", "/v2/foo/blobs/uploads/x/", "/v2/foo/referrers/",
+            "/v2/foo/referrers", "/v2/referrers/x",
             "/v2/_catalog/", "//v2/", "/V2/", "/v2/foo/blobs/x/y",
         ])
     func nothing(path: String) {
@@ -88,8 +94,10 @@ struct RoutingTests {
     @Test(
         "Other methods are 405 with those that are possible; OPTIONS lists them",
         arguments: [
-            ("/v2/", "GET, HEAD, POST, PUT, PATCH, DELETE"), ("/v2/_catalog", "GET, HEAD"), ("/v2/a/tags/list", "GET, HEAD"),
+            ("/v2/", "GET, HEAD, POST, PUT, PATCH, DELETE"), ("/v2/_catalog", "GET, HEAD"),
+            ("/v2/a/tags/list", "GET, HEAD"),
             ("/v2/a/manifests/x", "GET, HEAD, PUT, DELETE"), ("/v2/a/blobs/x", "GET, HEAD, DELETE"),
+            ("/v2/a/referrers/x", "GET, HEAD"),
             ("/v2/a/blobs/uploads/", "POST"), ("/v2/a/blobs/uploads/x", "GET, HEAD, PUT, PATCH, DELETE"),
         ])
     func methods(path: String, allowed: String) async throws {
@@ -111,7 +119,7 @@ struct RoutingTests {
     @Test("An unknown path is 404 with an envelope, for any method")
     func unknownPath() async throws {
         for method: HTTPMethod in [.GET, .HEAD, .POST, .OPTIONS] {
-            let answer = try await API().send(method, "/v2/foo/referrers/sha256:0")
+            let answer = try await API().send(method, "/v2/foo/unheard-of/sha256:0")
             #expect(answer.status == 404)
             if method != .HEAD { #expect(answer.codes == ["UNSUPPORTED"]) }
         }

@@ -10,7 +10,7 @@ import Testing
 @testable import RegistryHTTP
 
 /// What real clients depend on and newcomers get wrong. The numbers are those of the list in the project's notes on
-/// Distribution; those of connections, authorisation and referrers are tested elsewhere.
+/// Distribution; those of connections and authorisation are tested elsewhere.
 @Suite("Traps of real clients")
 struct TrapTests {
     private let content = "0123456789"
@@ -270,12 +270,38 @@ struct TrapTests {
         #expect(try await api.send(.PUT, "\(try again.location())&digest=\(digest(of: content))").status == 201)
     }
 
-    @Test("21: what isn't served is 404 by another code than NAME_UNKNOWN")
+    @Test(
+        "21: the list of referrers is 200 with exactly that type, also for the digest of zeros that clients ask for first"
+    )
     func trap21() async throws {
         let zero = "sha256:" + String(repeating: "0", count: 64)
         let answer = try await API().send(.GET, "/v2/a/referrers/\(zero)")
-        if answer.status == 404 { #expect(answer.codes == ["UNSUPPORTED"]) }
-        #expect([200, 404].contains(answer.status))
+        #expect(answer.status == 200)
+        #expect(answer["Content-Type"] == "application/vnd.oci.image.index.v1+json")
+        #expect((answer.json["manifests"] as? [Any])?.isEmpty == true)
+        // What isn't served is 404 by another code than NAME_UNKNOWN.
+        let other = try await API().send(.GET, "/v2/a/unheard-of/\(zero)")
+        #expect(other.status == 404)
+        #expect(other.codes == ["UNSUPPORTED"])
+    }
+
+    @Test("22: OCI-Subject comes with a list that works, in which the tags of old clients are merged")
+    func trap22() async throws {
+        let api = API()
+        let subject = try await api.pushImage(to: "a", tag: "v1")
+        let old = ReferrerHandlerTests.referrer(digest(of: subject), "old")
+        let new = ReferrerHandlerTests.referrer(digest(of: subject), "new")
+        #expect(try await api.put(old, at: "/v2/a/manifests/\(digest(of: old))").status == 201)
+        let index = Documents.list(.ociIndex, [(old, .ociManifest, "linux/amd64")])
+        let tag = digest(of: subject).replacing(":", with: "-")
+        #expect(try await api.put(index, at: "/v2/a/manifests/\(tag)", .ociIndex).status == 201)
+        // As if Distribution had written all that.
+        for path in api.storage.objects.keys where path.hasPrefix("/mooring/") { api.storage.uproot(path) }
+        let put = try await api.put(new, at: "/v2/a/manifests/\(digest(of: new))")
+        #expect(put["OCI-Subject"] == digest(of: subject))
+        let list = try await api.send(.GET, "/v2/a/referrers/\(digest(of: subject))").json["manifests"]
+        let digests = (list as? [[String: Any]])?.compactMap { $0["digest"] as? String }
+        #expect(digests == [digest(of: old), digest(of: new)].sorted())
     }
 
     @Test("23: a refused tag deletion is 405, and so is what clients try next")

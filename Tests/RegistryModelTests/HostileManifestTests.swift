@@ -88,6 +88,21 @@ struct HostileManifestTests {
         #expect(ManifestCorpus.error(text, .ociManifest)?.code == .invalidField)
     }
 
+    @Test(
+        "A key given twice is refused in a push, also where nobody reads it; what is stored is read as Go reads it",
+        arguments: [
+            #""x":1,"x":1"#, #""x":{"y":[{"z":1,"z":2}]}"#, #""x":{"y":1,"\u0079":1}"#,
+            #""annotations":{"a":"1","a":"2"}"#, #""artifactType":"a/b","artifactType":"a/c""#,
+        ])
+    func keysTwice(members: String) throws {
+        let text = #"{"schemaVersion":2,"config":\#(ManifestCorpus.config),\#(members)}"#
+        #expect(ManifestCorpus.error(text, .ociManifest)?.reason == "is given twice")
+        _ = try ManifestCorpus.parse(text, .ociManifest, .stored)
+        // In different objects they are no matter.
+        _ = try ManifestCorpus.parse(
+            #"{"schemaVersion":2,"config":\#(ManifestCorpus.config),"x":[{"y":1},{"y":2}],"y":{"x":1}}"#, .ociManifest)
+    }
+
     @Test("Nesting is bounded, and the bound itself is allowed", arguments: ["[", "{\"a\":"])
     func depth(opening: String) {
         func document(_ levels: Int) -> String {
@@ -114,11 +129,15 @@ struct HostileManifestTests {
         }
     }
 
-    @Test("Bytes that are no UTF-8 become replacement characters")
+    @Test("Bytes that are no UTF-8 are refused in a push, wherever they are, and replaced in what is stored")
     func brokenText() throws {
         let text = #"{"schemaVersion":2,"config":\#(ManifestCorpus.config),"artifactType":"?"}"#
         let bytes = text.utf8.map { $0 == UInt8(ascii: "?") ? 0xFF : $0 }
-        #expect(try Manifest(parsing: bytes, contentType: .ociManifest).artifactType == "\u{FFFD}")
+        let stored = try Manifest(parsing: bytes, contentType: .ociManifest, validation: .stored)
+        #expect(stored.artifactType == "\u{FFFD}")
+        #expect(throws: ManifestError.self) { try Manifest(parsing: bytes, contentType: .ociManifest) }
+        let unread = text.replacing("artifactType", with: "x").utf8.map { $0 == UInt8(ascii: "?") ? 0xC0 : $0 }
+        #expect(throws: ManifestError.self) { try Manifest(parsing: unread, contentType: .ociManifest) }
     }
 
     @Test("An error never repeats much of the document")

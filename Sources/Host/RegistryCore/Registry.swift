@@ -14,6 +14,9 @@ public final class Registry: Sendable {
     public let settings: RegistrySettings
     let logger: Logger
     let manifestCache: ManifestCache
+    let tagNames = TagNames()
+    let manifestLocks = KeyedLocks<ManifestLock>()
+    let referrerScans = ReferrerScans()
     let uploads: UploadSessions
     let tokens: UploadTokens
 
@@ -70,10 +73,13 @@ public final class Registry: Sendable {
         try await driver.put(.init(string: digest.description), at: path, if: nil)
     }
 
-    /// Whether there is a link at a path. An empty one, as a crashed copy may leave it, is none.
+    /// Bytes of a link: they hold canonical digests, whatever they are the links of.
+    private static var linkSize: UInt64 { 71 }
+
+    /// Whether there is a link at a path. One that is cut off, as a crashed copy may leave it, is none.
     func hasLink(_ path: StoragePath) async throws(StorageError) -> Bool {
         do {
-            return try await driver.stat(path).size > 0
+            return try await driver.stat(path).size >= Self.linkSize
         } catch {
             if error.code == .notFound { return false }
             throw error
@@ -106,7 +112,7 @@ public final class Registry: Sendable {
         }
     }
 
-    private func removeObject(_ path: StoragePath) async throws(StorageError) {
+    func removeObject(_ path: StoragePath) async throws(StorageError) {
         do {
             try await driver.remove(path, tree: false)
         } catch {

@@ -20,6 +20,10 @@ public struct RegistrySettings: Sendable {
     public var tagsMaximum = 1000
     /// The largest manifest taken, in bytes.
     public var manifestLimit = 4 * 1024 * 1024
+    /// The most referrers in one answer.
+    public var referrersMaximum = 1000
+    /// Which URLs layers may have.
+    public var urlRules = URLRules.any
     /// How indexes are checked.
     public var indexValidation = IndexValidation.all
     /// Bytes of manifests kept in memory; they are immutable, and membership is asked of the storage each time.

@@ -80,6 +80,7 @@ public struct RegistryResponder: HTTPResponder {
         case .catalog: return try await context.catalog()
         case .tags(let name): return try await context.tags(of: name)
         case .manifest(let name, let reference): return try await context.manifest(name, reference)
+        case .referrers(let name, let digest): return try await context.referrers(of: digest, in: name)
         case .blob(let name, let digest): return try await context.blob(name, digest)
         case .uploads(let name): return try await context.beginUpload(name)
         case .upload(let name, let id): return try await context.upload(name, id)

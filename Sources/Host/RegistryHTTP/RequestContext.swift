@@ -59,18 +59,21 @@ struct RequestContext: Sendable {
 
     /// Whether the client has this content already (`If-None-Match`, RFC 9110, 13.1.2; the bare digest as well, as
     /// Distribution takes it).
-    func isKnown(_ digest: Digest) -> Bool {
+    func isKnown(_ digests: Digest...) -> Bool {
         guard request.headers.contains(name: "If-None-Match") else { return false }
-        let wanted = digest.description
+        let wanted = digests.map(\.description)
         return request.headers["If-None-Match"].contains { line in
             line.split(separator: ",").contains { item in
-                var tag = item.drop { $0 == " " || $0 == "\t" }
+                var tag = item.drop(while: Self.isSpace).prefix { !Self.isSpace($0) }
                 if tag == "*" { return true }
                 if tag.hasPrefix("W/") { tag = tag.dropFirst(2) }
-                return tag.drop { $0 == "\"" }.prefix { $0 != "\"" && $0 != " " } == wanted
+                let text = tag.drop { $0 == "\"" }.prefix { $0 != "\"" }
+                return wanted.contains { $0 == text }
             }
         }
     }
+
+    private static func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
 
     /// The number in `n`.
     func pageSize() throws(RegistryError) -> Int? {

@@ -6,13 +6,19 @@
 struct FieldNames<Field: RawRepresentable<String> & CaseIterable & Equatable> {
     private let validation: Manifest.Validation
     private var seen: [Field] = []
+    private var others: Set<String> = []
 
     init(_ validation: Manifest.Validation) { self.validation = validation }
 
     mutating func field(named key: String) throws(ManifestError) -> Field? {
         var found = Field(rawValue: key)
         if found == nil { found = try similar(to: key) }
-        guard let field = found, validation == .upload else { return found }
+        guard validation == .upload else { return found }
+        guard let field = found else {
+            // Nobody reads it here, but somebody may elsewhere, and not the same of the two.
+            guard others.insert(key).inserted else { throw JSONScanner.twice(key) }
+            return nil
+        }
         guard !seen.contains(field) else {
             throw ManifestError(.invalidField, field: field.rawValue, "is given twice")
         }

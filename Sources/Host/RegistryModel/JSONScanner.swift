@@ -10,10 +10,14 @@ struct JSONScanner {
     private var depth = 0
     /// True between an opening bracket and the first member.
     private var atFirstMember = false
+    private let uniqueKeys: Bool
 
-    init(_ bytes: [UInt8], maximumDepth: Int) {
+    /// - Parameter uniqueKeys: whether a key that an object has twice is an error, also in values that are skipped: readers
+    ///   differ in which of the two counts.
+    init(_ bytes: [UInt8], maximumDepth: Int, uniqueKeys: Bool = false) {
         self.bytes = bytes
         self.maximumDepth = maximumDepth
+        self.uniqueKeys = uniqueKeys
     }
 
     // MARK: Structure
@@ -94,6 +98,14 @@ struct JSONScanner {
         switch peek() {
         case UInt8(ascii: "{"):
             try enterObject()
+            if uniqueKeys {
+                var seen: Set<String> = []
+                while let key = try nextKey() {
+                    guard seen.insert(key).inserted else { throw Self.twice(key) }
+                    try skipValue()
+                }
+                return
+            }
             while try nextMember(closing: UInt8(ascii: "}")) {
                 guard peek() == UInt8(ascii: "\"") else { throw malformed("expected a key") }
                 _ = try scanString()
@@ -180,6 +192,11 @@ struct JSONScanner {
         guard index < bytes.count, accepts(bytes[index]) else { return false }
         index += 1
         return true
+    }
+
+    /// A key that an object has twice.
+    static func twice(_ key: String) -> ManifestError {
+        ManifestError(.invalidField, field: quoted(key), "is given twice")
     }
 
     private func malformed(_ reason: String) -> ManifestError {

@@ -10,7 +10,7 @@ public struct Manifest: Sendable, Hashable {
 
     /// How much a document is trusted to be well made.
     public enum Validation: Sendable {
-        /// A push: every doubt is an error.
+        /// A push: every doubt is an error; text that is no UTF-8 and keys that an object has twice are.
         case upload
         /// Content that a registry accepted earlier, perhaps Distribution: read as Go's `encoding/json` reads it, so
         /// that nothing that was referred to is overlooked. Of a field given twice the last counts, letter case of
@@ -63,7 +63,11 @@ public struct Manifest: Sendable, Hashable {
         parsing bytes: some Sequence<UInt8>, contentType: MediaType?, validation: Validation = .upload
     ) throws(ManifestError) {
         if let contentType { try Self.requireStorable(contentType) }
-        var scanner = JSONScanner(Array(bytes), maximumDepth: Self.maximumDepth)
+        let bytes = Array(bytes)
+        if validation == .upload, String(validating: bytes, as: UTF8.self) == nil {
+            throw ManifestError(.malformedJSON, "the manifest is not UTF-8")
+        }
+        var scanner = JSONScanner(bytes, maximumDepth: Self.maximumDepth, uniqueKeys: validation == .upload)
         let document = try ManifestDocument(&scanner, validation)
         try scanner.finish()
         try document.requireSchema2()

@@ -44,6 +44,12 @@ public struct MediaType: Hashable, Sendable, CustomStringConvertible {
     /// Whether this is a layer that is fetched from elsewhere and need not be in the registry.
     public var isForeignLayer: Bool { Self.foreignLayers.contains(rawValue) }
 
+    /// Whether this is a layer of an OCI image, one to fetch from elsewhere included.
+    public var isOCILayer: Bool {
+        self == .ociLayer || self == .ociLayerGzip || self == .ociLayerZstd
+            || (isForeignLayer && self != .dockerForeignLayer)
+    }
+
     private static func isCanonical(_ byte: UInt8) -> Bool {
         byte > 0x20 && byte != UInt8(ascii: ";") && !byte.isUpperCase
     }

@@ -21,6 +21,13 @@ public struct Tag: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Orders by the bytes of the text, the order of tag lists.
     public static func < (left: Tag, right: Tag) -> Bool { left.description < right.description }
 
+    /// The tag under which clients keep the referrers of a manifest where a registry has no API for them
+    /// (OCI Distribution Spec, "Referrers Tag Schema").
+    public init(referrersOf digest: Digest) {
+        // The names of known algorithms are shorter than the 32 letters that may stand in front, and hex is legal.
+        description = "\(digest.algorithm.rawValue)-\(digest.hex.prefix(64))"
+    }
+
     private static func isWord(_ byte: UInt8) -> Bool { byte.isAlphanumeric || byte == UInt8(ascii: "_") }
 }
 

@@ -24,7 +24,10 @@ struct ConfigCommand: ParsableCommand {
             var isGood = loaded.issues.allSatisfy { $0.severity < .error && !$0.message.hasPrefix("unknown key") }
             if let configuration = loaded.configuration {
                 let assembly = ServerAssembly(configuration, logsTo: .nothing)
-                let problems = Detached.value { await assembly.checkPlugins() } ?? []
+                var problems = Detached.value { await assembly.checkPlugins() } ?? []
+                do { _ = try configuration.validation.urls() } catch {
+                    problems.append("validation.manifests.urls: \(error)")
+                }
                 for problem in problems { Output.error(problem) }
                 isGood = isGood && problems.isEmpty
             }

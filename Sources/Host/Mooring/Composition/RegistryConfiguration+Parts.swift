@@ -32,7 +32,9 @@ extension ComponentConfiguration {
 }
 
 extension RegistryConfiguration {
-    var registrySettings: RegistrySettings {
+    /// What the registry takes.
+    /// - Throws: `PatternError` if an expression of `validation.manifests.urls` is none.
+    func registrySettings() throws -> RegistrySettings {
         var settings = RegistrySettings()
         settings.deleteEnabled = storage.deleteEnabled
         settings.readOnly = storage.readOnly
@@ -42,6 +44,7 @@ extension RegistryConfiguration {
         settings.manifestLimit = http.limits.manifestBytes
         settings.secret = http.secret ?? ""
         settings.indexValidation = validation.indexes
+        settings.urlRules = try validation.urls()
         return settings
     }
 
@@ -73,6 +76,8 @@ extension RegistryConfiguration {
 }
 
 extension RegistryConfiguration.Validation {
+    func urls() throws -> URLRules { disabled ? .any : try URLRules(allow: allowedURLs, deny: deniedURLs) }
+
     var indexes: RegistrySettings.IndexValidation {
         if disabled { return .none }
         switch platforms {

@@ -46,7 +46,7 @@ final class ServerAssembly: Sendable {
     func start() async throws {
         try refuseMissingAuth()
         let driver = try await openStorage()
-        let settings = configuration.registrySettings
+        let settings = try configuration.registrySettings()
         if settings.secret.isEmpty {
             logger.notice("http.secret is not set: uploads can't go on in another process or after a restart")
         }

@@ -4,12 +4,21 @@ import Synchronization
 
 /// A manifest's bytes, as they are served.
 public struct StoredManifest: Sendable {
-    /// The digest that names it, SHA-256.
+    /// The digest that names it in the storage, SHA-256.
     public let digest: Digest
+    /// The digest that the client knows it by: the one it asked for, or the one its tag was given with.
+    public internal(set) var answeredDigest: Digest
     /// The type it is served as.
     public let mediaType: MediaType
     /// The bytes, exactly as they were pushed.
     public let bytes: ByteBuffer
+
+    init(digest: Digest, mediaType: MediaType, bytes: ByteBuffer) {
+        self.digest = digest
+        answeredDigest = digest
+        self.mediaType = mediaType
+        self.bytes = bytes
+    }
 }
 
 /// Manifests by digest, bounded in bytes. They never change, so an entry is never stale; whether a repository has one is

@@ -34,10 +34,8 @@ extension RequestContext {
             manifest = try await substitute(for: manifest, name)
         }
         // A client that asks by another algorithm's digest verifies with that one.
-        var digest = manifest.digest
-        if case .digest(let asked) = reference { digest = asked }
-        let names = digest.description
-        if isKnown(digest) {
+        let names = manifest.answeredDigest.description
+        if isKnown(manifest.answeredDigest, manifest.digest) {
             return empty(.notModified, [("Docker-Content-Digest", names), ("Etag", "\"\(names)\"")])
         }
         var headers = responder.headers()
@@ -70,6 +68,7 @@ extension RequestContext {
     }
 
     private func putManifest(_ name: RepositoryName, _ reference: Reference) async throws -> HTTPResponse {
+        let tags = try tags(with: reference)
         let bytes = try await collect(limit: registry.settings.manifestLimit)
         let type = request.headers.first(name: "Content-Type").map { MediaType($0) }
         guard let type, type.isManifest || type.isSchema1 else {
@@ -77,12 +76,40 @@ extension RequestContext {
                 .manifestInvalid,
                 "the Content-Type \(type.map { "\"\($0)\" " } ?? "")is missing or not one of a manifest")
         }
-        let (digest, _) = try await registry.putManifest(name, reference, contentType: type, bytes)
-        return empty(
-            .created,
-            [
-                ("Location", url("\(name)/manifests/\(digest)")), ("Docker-Content-Digest", digest.description),
-            ])
+        let (digest, manifest) = try await registry.putManifest(
+            name, reference, contentType: type, bytes, tags: tags)
+        var headers = [
+            ("Location", url("\(name)/manifests/\(digest)")), ("Docker-Content-Digest", digest.description),
+        ]
+        // Tells the client that it needn't keep a list of referrers itself.
+        if let subject = manifest.subject { headers.append(("OCI-Subject", subject.digest.description)) }
+        if !tags.isEmpty { headers.append(("OCI-Tag", tags.map(\.description).joined(separator: ", "))) }
+        return empty(.created, headers)
+    }
+
+    /// Tags that one push by digest may bring; the specification asks for ten.
+    private static var maximumTags: Int { 100 }
+
+    /// The tags in the query of a push by digest (OCI Distribution Spec, "Pushing Manifests"), each once. A push by tag has
+    /// none: it says what it means in its path.
+    private func tags(with reference: Reference) throws(RegistryError) -> [Tag] {
+        guard case .digest = reference else { return [] }
+        let texts = target.values(of: "tag")
+        guard texts.count <= Self.maximumTags else {
+            var error = RegistryError(.tagInvalid, "at most \(Self.maximumTags) tags in one request")
+            error.status = 414
+            throw error
+        }
+        var tags: [Tag] = []
+        for text in texts {
+            do {
+                let tag = try Tag(text)
+                if !tags.contains(tag) { tags.append(tag) }
+            } catch {
+                throw RegistryError(.tagInvalid, "\(error)", detail: .text(String(text.prefix(300))))
+            }
+        }
+        return tags
     }
 
     /// The whole body, up to a limit.

@@ -10,6 +10,7 @@ enum RegistryRoute: Sendable, Hashable {
     case catalog
     case tags(name: String)
     case manifest(name: String, reference: String)
+    case referrers(name: String, digest: String)
     case blob(name: String, digest: String)
     case uploads(name: String)
     case upload(name: String, id: String)
@@ -47,6 +48,8 @@ enum RegistryRoute: Sendable, Hashable {
             self = .tags(name: name(before: count - 2))
         } else if second == "manifests", !last.isEmpty {
             self = .manifest(name: name(before: count - 2), reference: String(last))
+        } else if second == "referrers", !last.isEmpty {
+            self = .referrers(name: name(before: count - 2), digest: String(last))
         } else if second == "blobs", last == "uploads" {
             self = .uploads(name: name(before: count - 2))
         } else if second == "blobs", !last.isEmpty {
@@ -63,7 +66,7 @@ enum RegistryRoute: Sendable, Hashable {
     var methods: [HTTPMethod] {
         switch self {
         case .base: Self.baseMethods
-        case .alive, .catalog, .tags: Self.read
+        case .alive, .catalog, .tags, .referrers: Self.read
         case .manifest: Self.manifestMethods
         case .blob: Self.blobMethods
         case .uploads: Self.uploadsMethods

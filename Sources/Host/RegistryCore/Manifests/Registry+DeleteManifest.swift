@@ -1,0 +1,80 @@
+import NIOCore
+public import RegistryModel
+import RegistryStorage
+
+extension Registry {
+    /// Removes a tag, or a manifest by any of its digests with every tag that points to it. The bytes stay until they are
+    /// collected.
+    public func deleteManifest(_ name: RepositoryName, _ reference: Reference) async throws(RegistryError) {
+        try requireDeletes()
+        try await onWorker(of: driver) { [self] in
+            switch reference {
+            case .tag(let tag): try await removeTag(tag, in: name)
+            case .digest(let digest):
+                guard let canonical = try await resolve(name, reference) else { throw unknownManifest(name, reference) }
+                try await manifestLocks.withLock(.manifest(name, canonical)) {
+                    // Someone may have been faster.
+                    guard try await resolve(name, reference) == canonical else {
+                        throw unknownManifest(name, reference)
+                    }
+                    try await removeManifest(canonical, asked: digest, in: name)
+                }
+            }
+        }
+    }
+
+    /// A tag without its link, as a crash may leave it, is listed, so it can be removed too.
+    private func removeTag(_ tag: Tag, in name: RepositoryName) async throws {
+        let folder = RegistryLayout.tag(name, tag)
+        try await manifestLocks.withLock(.tag(name, tag)) {
+            guard try await exists(folder) else { throw unknownManifest(name, .tag(tag)) }
+            try await removeTree(folder)
+        }
+    }
+
+    /// Tags first: a tag that leads nowhere is worse than a manifest without a tag. Then what makes it visible, by every
+    /// name; then its entry in the index of referrers.
+    private func removeManifest(_ canonical: Digest, asked: Digest, in name: RepositoryName) async throws {
+        let stored = try await loadIfServable(canonical)
+        // Its other names follow from its bytes.
+        var aliases = stored.map { stored in
+            [Digest.Algorithm.sha384, .sha512].map { ContentHasher.digest($0, of: stored.bytes) }
+        }
+        if asked != canonical, aliases?.contains(asked) != true { aliases = (aliases ?? []) + [asked] }
+        let names = [canonical] + (aliases ?? [])
+        try await removeTags(of: Set(names), in: name)
+        for digest in names { try await removeTree(RegistryLayout.revision(name, digest)) }
+        guard let stored,
+            let manifest = try? Manifest(
+                parsing: stored.bytes.readableBytesView, contentType: nil, validation: .stored)
+        else { return }
+        let entry = try await indexed(manifest, stored.bytes, canonical: canonical, in: name)
+        try await removeReferrer(entry, in: name)
+    }
+
+    /// Reads all tags of the repository, some at once: there is no way back from a manifest to its tags.
+    private func removeTags(of digests: Set<Digest>, in name: RepositoryName) async throws {
+        var cursor = StorageCursor.start
+        while true {
+            let page = try await driver.list(RegistryLayout.tags(name), from: cursor, limit: 1000)
+            let tags = page.entries.compactMap { $0.kind == .prefix ? try? Tag($0.name) : nil }
+            _ = try await concurrently(tags) { try await self.removeTag($0, in: name, ifOneOf: digests) }
+            guard let last = page.entries.last, page.next != nil else { return }
+            cursor = .after(String(last.name))
+            // Other requests of this driver's workers get their turn.
+            await Task.yield()
+        }
+    }
+
+    private func removeTag(_ tag: Tag, in name: RepositoryName, ifOneOf digests: Set<Digest>) async throws {
+        func points() async throws(StorageError) -> Bool {
+            try await readLink(RegistryLayout.tagLink(name, tag)).map(digests.contains) ?? false
+        }
+        guard try await points() else { return }
+        try await manifestLocks.withLock(.tag(name, tag)) {
+            // It may have been moved to another manifest, which must not lose it.
+            guard try await points() else { return }
+            try await removeTree(RegistryLayout.tag(name, tag))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import RegistryModel
+import Synchronization
+
+/// The repositories that are being read for the index of referrers: one at a time, each once however many requests wait
+/// for it.
+final class ReferrerScans: Sendable {
+    /// How a scan ended.
+    typealias Outcome = Result<Void, any Error>
+
+    private struct State {
+        var waiting: [RepositoryName: [Int: CheckedContinuation<Outcome?, Never>]] = [:]
+        var nextNumber = 0
+    }
+
+    private let state = Mutex(State())
+    private let turn = KeyedLocks<Bool>()
+
+    /// Waits for a scan of a repository, which is begun if none is under way. It goes on when nobody waits any more.
+    /// - Returns: nil if it didn't end within `patience`.
+    func run(
+        _ name: RepositoryName, patience: Duration, _ scan: @escaping @Sendable () async throws -> Void
+    ) async -> Outcome? {
+        let number = state.withLock { state in
+            state.nextNumber &+= 1
+            return state.nextNumber
+        }
+        return await withCheckedContinuation { continuation in
+            let isFirst = state.withLock { state in
+                let isFirst = state.waiting[name] == nil
+                state.waiting[name, default: [:]][number] = continuation
+                return isFirst
+            }
+            if isFirst { Task { await self.perform(name, scan) } }
+            Task {
+                try? await Task.sleep(for: patience)
+                self.giveUp(name, number)
+            }
+        }
+    }
+
+    private func perform(_ name: RepositoryName, _ scan: @escaping @Sendable () async throws -> Void) async {
+        let outcome = await turn.withLock(true) { () async -> Outcome in
+            do {
+                return .success(try await scan())
+            } catch {
+                return .failure(error)
+            }
+        }
+        let waiting = state.withLock { $0.waiting.removeValue(forKey: name) }
+        for continuation in (waiting ?? [:]).values { continuation.resume(returning: outcome) }
+    }
+
+    private func giveUp(_ name: RepositoryName, _ number: Int) {
+        let continuation = state.withLock { $0.waiting[name]?.removeValue(forKey: number) }
+        continuation?.resume(returning: nil)
+    }
+}

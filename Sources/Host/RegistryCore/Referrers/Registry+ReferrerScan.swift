@@ -1,0 +1,64 @@
+import NIOCore
+import RegistryModel
+import RegistryStorage
+
+// A repository that Distribution filled, or whose index was lost, is read once, when somebody first asks for referrers.
+extension Registry {
+    /// How long a request waits for a repository to be read.
+    private static var patience: Duration { .seconds(20) }
+
+    /// Sees to it that the index of a repository is complete.
+    /// - Throws: `UNAVAILABLE` if that takes longer than a request may wait; it goes on meanwhile.
+    func requireReferrerIndex(_ name: RepositoryName) async throws {
+        if try await exists(RegistryLayout.referrersComplete(name)) { return }
+        // What may not be written to must not change; the tags that clients keep are still read.
+        if settings.readOnly { return }
+        // A name that nothing was pushed to gets no marker: clients could make any number of them.
+        guard try await exists(RegistryLayout.revisions(name, .sha256)) else { return }
+        let outcome = await referrerScans.run(name, patience: Self.patience) { [self] in
+            try await driver.withWorker { try await self.scanReferrers(name) }
+        }
+        switch outcome {
+        case .success: return
+        case .failure(let error): throw error
+        case nil:
+            var error = RegistryError(.unavailable, "the repository's manifests are being read for their referrers")
+            error.retryAfter = .seconds(10)
+            throw error
+        }
+    }
+
+    /// Reads every manifest of a repository, a page at a time, and writes the entries of those that have a subject. What
+    /// is pushed or removed meanwhile, here or by other processes, sees to its own entry; and several processes that do
+    /// this at once write the same.
+    private func scanReferrers(_ name: RepositoryName) async throws {
+        let folder = RegistryLayout.revisions(name, .sha256)
+        var cursor = StorageCursor.start
+        while true {
+            let page = try await driver.list(folder, from: cursor, limit: 1000)
+            let digests = page.entries.compactMap { try? Digest("sha256:\($0.name)") }
+            _ = try await concurrently(digests) { digest in
+                guard let manifest = try await self.readForIndex(digest, in: name) else { return }
+                try await self.writeReferrer(manifest, in: name)
+            }
+            guard let last = page.entries.last, page.next != nil else { break }
+            cursor = .after(String(last.name))
+        }
+        try await driver.put(.init(string: "1\n"), at: RegistryLayout.referrersComplete(name), if: nil)
+    }
+
+    /// A stored manifest as the index sees it; nil if there is none that can be read. It isn't kept in the cache: a scan
+    /// would drive out what is in use.
+    func readForIndex(_ digest: Digest, in name: RepositoryName) async throws -> IndexedManifest? {
+        do throws(StorageError) {
+            let limit = max(settings.manifestLimit, Manifest.maximumSize)
+            let bytes = try await driver.content(at: RegistryLayout.blobData(digest), limit: limit)
+            let manifest = try? Manifest(parsing: bytes.readableBytesView, contentType: nil, validation: .stored)
+            guard let manifest, manifest.subject != nil else { return nil }
+            return try await indexed(manifest, bytes, canonical: digest, in: name)
+        } catch {
+            if error.code == .notFound || error.code == .range { return nil }
+            throw error
+        }
+    }
+}
