@@ -36,6 +36,26 @@ static inline int linux_lies_in_memory(int file) {
     return fstatfs(file, &about) == 0 && about.f_type == 0x01021994 /* TMPFS_MAGIC */;
 }
 
+/** Whether the times of files come from this machine's clock and change with every change, whoever makes it: true of
+ * file systems whose changes all go through this kernel, not of network file systems. */
+static inline int linux_has_local_times(int file) {
+    struct statfs about;
+    if (fstatfs(file, &about) != 0)
+        return 0;
+    switch ((uint32_t)about.f_type) {
+    case 0xEF53:     /* ext2 to ext4 */
+    case 0x58465342: /* XFS */
+    case 0x9123683E: /* Btrfs */
+    case 0xF2F52010: /* F2FS */
+    case 0x2FC12FC1: /* ZFS */
+    case 0x01021994: /* tmpfs */
+    case 0x794C7630: /* overlayfs */
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 /** A descriptor that only names a file. */
 #define LINUX_O_PATH 010000000
 

@@ -13,6 +13,8 @@ final class FilesystemDriver: BlockingStorageDriver {
     private let rootDescriptor = Atomic<Int32>(-1)
     /// Whether the root lies in memory, where reading never waits.
     private let isInMemory = Atomic<Bool>(false)
+    /// What is known of large directories.
+    let snapshots = FolderSnapshots()
 
     init(_ options: FilesystemOptions) { self.options = options }
 

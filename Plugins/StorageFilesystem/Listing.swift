@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import PluginKit
 
@@ -5,12 +6,25 @@ extension FilesystemDriver {
     func list(
         _ path: StoragePath, from start: ListStart, limit: Int, _ call: CallContext
     ) throws(PluginError) -> ListPage {
-        var page = ListPage(below: path, reserving: min(limit, 64))
-        let names = try select(
-            path.relative, NameSelection(limit: limit, after: name(start), inclusive: false), call)
+        let after = try name(start)
         // Size and time would cost a call for each entry; whoever needs them asks.
-        for entry in names.entries { names.withName(entry) { page.append($0, entry.kind) } }
-        page.hasMore = names.hasMore
+        var page = ListPage(below: path, reserving: min(limit, 64))
+        let isAnswered = snapshots.find(path.relative, behind: after, limit).map { snapshot in
+            guard isCurrent(snapshot, path.relative) else {
+                snapshots.drop(snapshot)
+                return false
+            }
+            page.append(snapshot.names, behind: after, limit)
+            return true
+        }
+        if isAnswered == true { return page }
+        guard let folder = try openFolder(path.relative) else { return page }
+        if let names = try readLarge(folder.raw, path.relative, after, limit, call) {
+            page.append(names, behind: after, limit)
+            return page
+        }
+        page.append(
+            try select(folder, NameSelection(.init(names: limit), after: after), call), behind: after, limit)
         return page
     }
 
@@ -31,19 +45,29 @@ extension FilesystemDriver {
         }
     }
 
+    /// Opens a directory to read it; nil for what isn't one.
+    private func openFolder(_ relative: UnsafeRawBufferPointer) throws(PluginError) -> OwnedDescriptor? {
+        let descriptor = try withCPath(relative) { path throws(PluginError) in
+            openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+        }
+        if descriptor >= 0 { return OwnedDescriptor(descriptor) }
+        if errno == ENOENT || errno == ENOTDIR || errno == ELOOP { return nil }
+        throw posixError("opening a directory")
+    }
+
     /// Reads a directory through once and keeps the names that the selection wants. What isn't a directory is empty.
     func select(
         _ relative: UnsafeRawBufferPointer, _ selection: NameSelection, _ call: CallContext
     ) throws(PluginError) -> NameSelection {
+        guard let folder = try openFolder(relative) else { return selection }
+        return try select(folder, selection, call)
+    }
+
+    private func select(
+        _ folder: consuming OwnedDescriptor, _ selection: NameSelection, _ call: CallContext
+    ) throws(PluginError) -> NameSelection {
         var selection = selection
-        let descriptor = try withCPath(relative) { path throws(PluginError) in
-            openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-        }
-        guard descriptor >= 0 else {
-            if errno == ENOENT || errno == ENOTDIR || errno == ELOOP { return selection }
-            throw posixError("opening a directory")
-        }
-        let stream = try DirectoryStream(OwnedDescriptor(descriptor))
+        let stream = try DirectoryStream(folder)
         var seen = 0
         while let entry = try stream.next() {
             seen &+= 1
@@ -52,6 +76,52 @@ extension FilesystemDriver {
         }
         selection.finish()
         return selection
+    }
+}
+
+// MARK: - Large directories
+
+extension FilesystemDriver {
+    private func isCurrent(_ snapshot: FolderSnapshots.Snapshot, _ relative: UnsafeRawBufferPointer) -> Bool {
+        if snapshot.clock.wasSetBack(before: .now) { return false }
+        var status = Glibc.stat()
+        let outcome = try? withCPath(relative) { path throws(PluginError) in
+            fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW)
+        }
+        return outcome == 0 && FolderVersion(status) == snapshot.version
+    }
+
+    /// Reads all names of a large directory, or as many as may be kept, and keeps them if every later change will be
+    /// noticed. Nil if it isn't large, was changed just now, or doesn't fit: then the page has to be selected by itself.
+    private func readLarge(
+        _ folder: Int32, _ relative: UnsafeRawBufferPointer, _ after: [UInt8], _ limit: Int, _ call: CallContext
+    ) throws(PluginError) -> NameSelection? {
+        let clock = FolderClock.now
+        guard let version = FolderVersion(folder), version.mayBeLarge, version.isSettled(at: clock),
+            linux_has_local_times(folder) != 0, snapshots.beginReading()
+        else { return nil }
+        defer { snapshots.endReading() }
+        let copy = fcntl(folder, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { return nil }
+        let start = snapshots.isPartial(relative) ? after : []
+        let names = try select(
+            OwnedDescriptor(copy), NameSelection(.init(bytes: FolderSnapshots.snapshotBytes), after: start), call)
+        // The copy moved the place where the next reader begins.
+        lseek(folder, 0, SEEK_SET)
+        let snapshot = FolderSnapshots.Snapshot(path: [UInt8](relative), version: version, clock: clock, names: names)
+        if FolderVersion(folder) == version, names.entries.count >= FolderSnapshots.fewestNames {
+            snapshots.keep(snapshot)
+        }
+        return snapshot.covers(behind: after, limit) ? names : nil
+    }
+}
+
+extension ListPage {
+    /// Appends up to `limit` entries behind a name.
+    fileprivate mutating func append(_ names: NameSelection, behind name: [UInt8], _ limit: Int) {
+        let start = names.position(behind: name)
+        for entry in names.entries[start...].prefix(limit) { names.withName(entry) { append($0, entry.kind) } }
+        hasMore = names.hasMore || names.entries.count - start > limit
     }
 }
 
@@ -79,7 +149,7 @@ struct TreeWalk {
         while true {
             let size = min(TreeWalk.batch, limit - page.count + 1)
             let names = try directory.withBytes { bytes throws(PluginError) in
-                try driver.select(bytes, NameSelection(limit: size, after: from, inclusive: inclusive), call)
+                try driver.select(bytes, NameSelection(.init(names: size), after: from, inclusive: inclusive), call)
             }
             for entry in names.entries {
                 let name = names.withName(entry) { [UInt8]($0) }

@@ -85,6 +85,37 @@ struct ListingTests {
         #expect(!page.hasMore)
     }
 
+    @Test("Neither names that no client can ask for are listed nor folders that can't be read, and all others are")
+    func otherFolders() async throws {
+        let long = (0..<3).map { _ in String(repeating: "l", count: 100) }.joined(separator: "/")
+        for name in ["a", "a/b", "c", "UPPER", "UPPER/low", "lost+found", "x..y", "-x", "c/.hidden", long] {
+            plant(repository: name)
+        }
+        let expected = ["a", "a/b", "c"]
+        #expect(try await Registry(storage).catalog(after: nil, limit: 10).names == expected)
+        storage.fail { call, _ in
+            call.path.hasSuffix("/repositories/a") ? .before(StorageError(.permission, "no")) : nil
+        }
+        #expect(try await Registry(storage).catalog(after: nil, limit: 10).names == ["c"])
+        #expect(try await Registry(storage).catalog(after: "a/a", limit: 10).names == ["c"])
+        storage.fail { call, _ in
+            call.path.hasSuffix("/repositories") ? .before(StorageError(.permission, "no")) : nil
+        }
+        let error = await failure { _ = try await Registry(storage).catalog(after: nil, limit: 10) }
+        #expect(error?.code == .unavailable)
+    }
+
+    @Test("Among the tags only what a tag can be called is listed")
+    func otherTags() async throws {
+        for tag in ["ok", ".hidden", "-x", String(repeating: "t", count: 129), String(repeating: "t", count: 128)] {
+            plant(tag: tag)
+        }
+        storage.plant("x", at: "/docker/registry/v2/repositories/a/_manifests/tags/file")
+        let tags = ["ok", String(repeating: "t", count: 128)]
+        #expect(try await Registry(storage).tags(try name("a"), after: nil, limit: nil).names == tags)
+        #expect(try await Registry(storage).tags(try name("a"), after: nil, limit: 2).names == tags)
+    }
+
     @Test("An empty registry has an empty catalog, and a page of nothing is empty")
     func emptyCatalog() async throws {
         #expect(try await Registry(storage).catalog(after: nil, limit: 100).names.isEmpty)

@@ -64,7 +64,7 @@ struct ListingHandlerTests {
 
     @Test(
         "A number that is none, or too large for the catalog, is PAGINATION_NUMBER_INVALID",
-        arguments: ["-1", "x", "", "1.5", "99999999999999999999", "0x10"])
+        arguments: ["-1", "x", "1.5", "99999999999999999999", "0x10", "%20"])
     func badNumbers(number: String) async throws {
         let api = API(storage)
         plant("a")
@@ -72,12 +72,64 @@ struct ListingHandlerTests {
             let answer = try await api.send(.GET, "\(path)?n=\(number)")
             #expect(answer.status == 400)
             #expect(answer.codes == ["PAGINATION_NUMBER_INVALID"])
-            #expect(answer.errors[0]["detail"] as? [String: String] == ["n": number])
+            // The catalog says what was sent, the tags say what number it is (reference §1.6).
+            if path.hasSuffix("list") {
+                #expect(answer.errors[0]["detail"] as? [String: Int] == ["n": Int(number) ?? 0])
+            } else {
+                #expect(answer.errors[0]["detail"] as? [String: String] == ["n": number == "%20" ? " " : number])
+            }
         }
-        #expect(try await api.send(.GET, "/v2/_catalog?n=1001").codes == ["PAGINATION_NUMBER_INVALID"])
+        let tooMany = try await api.send(.GET, "/v2/_catalog?n=1001")
+        #expect(tooMany.status == 400 && tooMany.codes == ["PAGINATION_NUMBER_INVALID"])
+        #expect(tooMany.errors[0]["detail"] as? [String: Int] == ["n": 1001])
         #expect(try await api.send(.GET, "/v2/_catalog?n=1000").status == 200)
         #expect(try await API(storage, { $0.catalogMaximum = 5 }).send(.GET, "/v2/_catalog?n=6").status == 400)
         #expect(try await API(storage, { $0.catalogMaximum = 5 }).send(.GET, "/v2/_catalog").status == 200)
+    }
+
+    @Test("Without a number the catalog comes by hundreds, or by as many as it may; an empty one is none")
+    func noNumber() async throws {
+        for index in 0..<130 { plant("app-\(1000 + index)") }
+        for query in ["", "?n=", "?n=&other=1"] {
+            let page = try await API(storage).send(.GET, "/v2/_catalog\(query)")
+            #expect((page.json["repositories"] as? [String])?.count == 100)
+            #expect(page["Link"] == #"</v2/_catalog?last=app-1099&n=100>; rel="next""#)
+        }
+        let few = try await API(storage, { $0.catalogMaximum = 7 }).send(.GET, "/v2/_catalog")
+        #expect(few["Link"] == #"</v2/_catalog?last=app-1006&n=7>; rel="next""#)
+        #expect(try await API(storage).send(.GET, "/v2/app-1000/tags/list?n=").json["tags"] as? [String] == ["latest"])
+    }
+
+    @Test("A full page of the catalog has a link only if more follows, one of tags always")
+    func fullPages() async throws {
+        for name in ["a", "b"] { plant(name, tags: ["1", "2"]) }
+        let api = API(storage)
+        #expect(try await api.send(.GET, "/v2/_catalog?n=2")["Link"] == nil)
+        #expect(try await api.send(.GET, "/v2/_catalog?n=1")["Link"] == #"</v2/_catalog?last=a&n=1>; rel="next""#)
+        let full = try await api.send(.GET, "/v2/a/tags/list?n=2&x=y")
+        #expect(full["Link"] == #"</v2/a/tags/list?last=2&n=2>; rel="next""#)
+        let next = try await api.send(.GET, "/v2/a/tags/list?last=2&n=2")
+        #expect(next.text == "{\"name\":\"a\",\"tags\":[]}\n")
+        #expect(next["Link"] == nil)
+        #expect(try await api.send(.GET, "/v2/a/tags/list?n=3")["Link"] == nil)
+    }
+
+    @Test("A list of tags that is sent as it is read is the same document, and one that fails on the way is cut")
+    func streamedTags() async throws {
+        for count in [999, 1000, 1001, 2500] {
+            let name = "r\(count)"
+            let tags = (0..<count).map { "t\(10_000 + $0)" }
+            plant(name, tags: tags)
+            let answer = try await API(storage).send(.GET, "/v2/\(name)/tags/list")
+            let list = tags.map { "\"\($0)\"" }.joined(separator: ",")
+            #expect(answer.text == "{\"name\":\"\(name)\",\"tags\":[\(list)]}\n")
+            #expect(answer["Content-Type"] == "application/json" && answer["Link"] == nil)
+            #expect(try await API(storage).send(.HEAD, "/v2/\(name)/tags/list").status == 200)
+        }
+        storage.fail { call, _ in
+            call.kind == .list ? .before(StorageError(.unavailable, "gone")) : nil
+        }
+        #expect(try await API(storage).send(.GET, "/v2/r2500/tags/list").status == 503)
     }
 
     @Test("Tags without a number come all; with one in pages by links, and too large a one is cut")
@@ -110,6 +162,9 @@ struct ListingHandlerTests {
         #expect(unknown.status == 404)
         #expect(unknown.codes == ["NAME_UNKNOWN"])
         #expect(unknown.errors[0]["detail"] as? [String: String] == ["name": "nowhere"])
+        for query in ["n=0", "n=5", "last=x", "n=5&last=x"] {
+            #expect(try await api.send(.GET, "/v2/nowhere/tags/list?\(query)").codes == ["NAME_UNKNOWN"])
+        }
     }
 
     @Test("HEAD of a listing is its head")

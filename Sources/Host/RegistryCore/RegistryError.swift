@@ -7,6 +7,7 @@ public struct RegistryError: Error, Sendable {
     public enum Detail: Sendable, Hashable {
         case text(String)
         case fields([String: String])
+        case number(name: String, Int)
     }
 
     /// The code; it decides the status, unless `status` does.

@@ -74,13 +74,4 @@ struct RequestContext: Sendable {
     }
 
     private static func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
-
-    /// The number in `n`.
-    func pageSize() throws(RegistryError) -> Int? {
-        guard let text = target["n"] else { return nil }
-        guard let number = Int(text), number >= 0 else {
-            throw RegistryError(.paginationNumberInvalid, detail: .fields(["n": String(text.prefix(100))]))
-        }
-        return number
-    }
 }

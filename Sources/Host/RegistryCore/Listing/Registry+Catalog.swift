@@ -1,3 +1,4 @@
+import Logging
 import RegistryModel
 import RegistryStorage
 
@@ -27,19 +28,24 @@ extension Registry {
         if let first = start.first {
             cursor = .behind(first)
             // What lies below the start itself comes behind it.
-            if isComponent(first[...]), let child = try? folder.appending(first), try await exists(child) {
-                try await visit(child, name: joined(name, first[...]), behind: start.dropFirst(), &walk)
+            let below = joined(name, first[...])
+            if isName(below), let child = try? folder.appending(first), try await mayExist(child) {
+                try await visit(child, name: below, behind: start.dropFirst(), &walk)
             }
         }
         if walk.isFull { return }
-        let page = try await driver.list(folder, from: cursor, limit: walk.pageLimit)
+        let page =
+            name.isEmpty
+            ? try await driver.list(folder, from: cursor, limit: walk.pageLimit)
+            : try await children(of: folder, from: cursor, walk)
+        guard let page else { return }
         try await visitChildren(of: folder, name: name, page, &walk)
     }
 
     /// Visits a folder that may be a repository: the listing of its children tells.
     private func visitRepository(_ folder: StoragePath, name: String, _ walk: inout CatalogWalk) async throws {
         let marker = "_manifests"
-        let page = try await driver.list(folder, from: .start, limit: walk.pageLimit)
+        guard let page = try await children(of: folder, from: .start, walk) else { return }
         var isRepository = page.entries.contains { $0.name == marker }
         if !isRepository, page.next != nil, let last = page.entries.last, last.name < marker {
             // Children whose names begin with a digit come before it, and may be many.
@@ -54,18 +60,44 @@ extension Registry {
     ) async throws {
         var page = first
         while true {
-            for entry in page.entries where entry.kind == .prefix && isComponent(entry.name) {
+            for entry in page.entries where entry.kind == .prefix {
+                let child = joined(name, entry.name)
+                guard isName(child), let path = try? StoragePath(entry.path) else { continue }
                 if walk.isFull { return }
-                try await visitRepository(
-                    try StoragePath(entry.path), name: joined(name, entry.name), &walk)
+                try await visitRepository(path, name: child, &walk)
             }
             guard let next = page.next, !walk.isFull else { return }
             page = try await driver.list(folder, from: .token(next), limit: walk.pageLimit)
         }
     }
 
-    /// Whether a name can be part of a repository's: what begins with `_` belongs to the layout.
-    private func isComponent(_ name: Substring) -> Bool { name.utf8.first.map { $0 != UInt8(ascii: "_") } ?? false }
+    /// Spares the way down to what isn't there.
+    private func mayExist(_ folder: StoragePath) async throws(StorageError) -> Bool {
+        do {
+            return try await exists(folder)
+        } catch {
+            if error.code == .permission { return true }
+            throw error
+        }
+    }
+
+    /// What lies in a folder below the first; nil if that can't be told. One folder must not cost the catalog.
+    private func children(
+        of folder: StoragePath, from cursor: StorageCursor, _ walk: CatalogWalk
+    ) async throws(StorageError) -> StoragePage? {
+        do {
+            return try await driver.list(folder, from: cursor, limit: walk.pageLimit)
+        } catch {
+            guard [.permission, .corrupt, .invalidArgument].contains(error.code) else { throw error }
+            logger.warning(
+                "a folder is left out of the catalog", metadata: ["path": "\(folder)", "error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// Whether clients could ask for this repository; no folder of the layout or of another program is one, and none below
+    /// such a folder.
+    private func isName(_ name: String) -> Bool { (try? RepositoryName(name)) != nil }
 
     private func joined(_ name: String, _ child: Substring) -> String {
         name.isEmpty ? String(child) : "\(name)/\(child)"

@@ -1,5 +1,6 @@
 public import RegistryModel
 import RegistryStorage
+import Synchronization
 
 /// One page of a listing of names.
 public struct NamePage: Sendable {
@@ -16,26 +17,59 @@ extension Registry {
     ///   - limit: how many; nil: all of them.
     /// - Throws: `NAME_UNKNOWN` if there is no such repository.
     public func tags(_ name: RepositoryName, after last: String?, limit: Int?) async throws(RegistryError) -> NamePage {
-        try await onWorker(of: driver) { [self] in
-            let path = RegistryLayout.tags(name)
-            var names: [String] = []
-            var cursor = last.map(StorageCursor.behind) ?? .start
-            while limit.map({ names.count < $0 }) ?? true {
-                let want = limit.map { min(1000, $0 - names.count) } ?? 1000
-                let page = try await driver.list(path, from: cursor, limit: want)
-                for entry in page.entries where entry.kind == .prefix { names.append(String(entry.name)) }
-                guard let next = page.next else { break }
-                cursor = .token(next)
-            }
-            if names.isEmpty, try await !isRepository(name) {
-                throw RegistryError(.nameUnknown, detail: .fields(["name": name.description]))
-            }
-            return NamePage(names: names, hasMore: limit.map { names.count >= $0 && $0 > 0 } ?? false)
-        }
+        if limit == 0 { try await requireRepository(name) }
+        let listing = allTags(name, after: last)
+        let limit = limit ?? .max
+        var names: [String] = []
+        while names.count < limit, let next = try await listing.next(upTo: limit - names.count) { names += next }
+        return NamePage(names: names, hasMore: names.count >= limit && limit > 0)
     }
 
-    /// A repository is one as soon as it has had a manifest.
-    private func isRepository(_ name: RepositoryName) async throws(StorageError) -> Bool {
-        try await exists(RegistryLayout.manifests(name))
+    /// All tags of a repository, byte-wise ascending, however many: some at a time.
+    /// - Parameter last: begins behind this tag, whether it exists or not.
+    public func allTags(_ name: RepositoryName, after last: String?) -> TagListing {
+        TagListing(registry: self, name: name, start: last.map(StorageCursor.behind) ?? .start)
+    }
+
+    /// - Throws: `NAME_UNKNOWN` if there is no such repository. One is there as soon as it has had a manifest.
+    func requireRepository(_ name: RepositoryName) async throws(RegistryError) {
+        let isKnown = try await onWorker(of: driver) { [self] in try await exists(RegistryLayout.manifests(name)) }
+        if !isKnown { throw RegistryError(.nameUnknown, detail: .fields(["name": name.description])) }
+    }
+}
+
+/// The tags of a repository, read as they are asked for. One call at a time.
+public final class TagListing: Sendable {
+    private let registry: Registry
+    private let name: RepositoryName
+    /// Where the next tags are; nil behind the last.
+    private let cursor: Mutex<StorageCursor?>
+    private let hasBegun = Atomic<Bool>(false)
+
+    init(registry: Registry, name: RepositoryName, start: StorageCursor) {
+        self.registry = registry
+        self.name = name
+        cursor = Mutex(start)
+    }
+
+    /// Whether more may follow.
+    public var hasMore: Bool { cursor.withLock { $0 != nil } }
+
+    /// The next tags, at most `limit` and 1000; nil behind the last.
+    /// - Throws: `NAME_UNKNOWN`, at the first call, if there is no such repository.
+    public func next(upTo limit: Int = 1000) async throws(RegistryError) -> [String]? {
+        let driver = registry.driver
+        let isFirst = !hasBegun.exchange(true, ordering: .relaxed)
+        while let start = cursor.withLock({ $0 }) {
+            let page = try await onWorker(of: driver) { [name] in
+                try await driver.list(RegistryLayout.tags(name), from: start, limit: max(1, min(1000, limit)))
+            }
+            cursor.withLock { $0 = page.next.map(StorageCursor.token) }
+            // Other folders and files may lie among the tags.
+            let names = page.entries.lazy.filter { $0.kind == .prefix }.compactMap { try? Tag($0.name).description }
+            if !names.isEmpty { return Array(names) }
+        }
+        if isFirst { try await registry.requireRepository(name) }
+        return nil
     }
 }

@@ -13,6 +13,7 @@ enum ErrorEnvelope {
             switch item.detail {
             case .text(let value): text += ",\"detail\":\(JSONText.quoted(value))"
             case .fields(let fields): text += ",\"detail\":\(JSONText.object(fields))"
+            case .number(let name, let value): text += ",\"detail\":{\(JSONText.quoted(name)):\(value)}"
             case nil: break
             }
             text += "}"
