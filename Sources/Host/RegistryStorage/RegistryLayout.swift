@@ -9,6 +9,8 @@ public enum RegistryLayout {
     public static let root = StoragePath(trusted: "/docker/registry/v2")
     /// The folder of all repositories.
     public static let repositories = StoragePath(trusted: "/docker/registry/v2/repositories")
+    /// What authenticates upload sessions if the configuration doesn't say: ours, where Distribution doesn't look.
+    public static let secret = StoragePath(trusted: "/mooring/secret")
     /// The folder of all blobs.
     public static let blobs = StoragePath(trusted: "/docker/registry/v2/blobs")
 

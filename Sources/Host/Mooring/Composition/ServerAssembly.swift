@@ -46,10 +46,8 @@ final class ServerAssembly: Sendable {
     func start() async throws {
         try refuseMissingAuth()
         let driver = try await openStorage()
-        let settings = try configuration.registrySettings()
-        if settings.secret.isEmpty {
-            logger.notice("http.secret is not set: uploads can't go on in another process or after a restart")
-        }
+        var settings = try configuration.registrySettings()
+        settings.secret = await secret(configured: settings.secret, in: driver)
         let registry = Registry(driver: driver, settings: settings, logger: logger)
         let responder = RegistryResponder(registry: registry, settings: configuration.httpSettings, logger: logger)
         let server = HTTPServer(
@@ -68,6 +66,8 @@ final class ServerAssembly: Sendable {
                 "address": "\(addresses.map(\.text).joined(separator: ", "))", "storage": "\(driver.name)",
                 "version": "\(Product.version)",
             ])
+        // A driver that remembers large folders has read this one before the first client asks.
+        Task { _ = try? await registry.catalog(after: nil, limit: 1) }
     }
 
     /// How long `stop` may take: the running transfers, and then plugins that write what they hold.
@@ -91,6 +91,20 @@ final class ServerAssembly: Sendable {
         throw Refusal(
             description: "\(auth.origin): auth.\(auth.name) names a backend that no plugin offers; refusing to run open"
         )
+    }
+
+    /// What authenticates upload sessions: as configured, else of the root, else random for this process alone (empty).
+    private func secret(configured: String, in driver: any StorageDriver) async -> String {
+        // A registry that is read-only has no uploads, and writes nothing.
+        guard configured.isEmpty, !configuration.storage.readOnly else { return configured }
+        do {
+            return try await SharedSecret.shared(in: driver)
+        } catch {
+            logger.notice(
+                "http.secret is not set: uploads can't go on in another process or after a restart",
+                metadata: ["reason": "\(error)"])
+            return ""
+        }
     }
 
     private func openStorage() async throws -> any StorageDriver {

@@ -9,7 +9,7 @@ extension RequestContext {
     /// `GET /v2/_catalog?n=&last=`
     func catalog() async throws -> HTTPResponse {
         let maximum = registry.settings.catalogMaximum
-        let size = try pageSize { .fields(["n": String($0.prefix(100))]) } ?? min(100, maximum)
+        let size = try pageSize() ?? min(100, maximum)
         guard size <= maximum else {
             throw RegistryError(
                 .paginationNumberInvalid, "at most \(maximum) repositories at once",
@@ -45,7 +45,10 @@ extension RequestContext {
     }
 
     /// The number in `n`; an empty one is none.
-    private func pageSize(detail: (String) -> RegistryError.Detail) throws(RegistryError) -> Int? {
+    /// - Parameter detail: what is told of one that can't be; else the text.
+    func pageSize(
+        detail: (String) -> RegistryError.Detail = { .fields(["n": String($0.prefix(100))]) }
+    ) throws(RegistryError) -> Int? {
         guard let text = target["n"], !text.isEmpty else { return nil }
         guard let number = Int(text), number >= 0 else {
             throw RegistryError(.paginationNumberInvalid, detail: detail(text))
