@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from clients import BadResponse, LoadClient
+from listing import measure_catalog, measure_tags
 from servers import Registry, Server, ServerError
 from workspace import ACCEPT, GIB, MIB, REPOSITORY, TAG, Workspace
 
@@ -171,6 +172,26 @@ def _bulk_metrics(rate_bar: float | None = None, cpu_bar: float | None = None) -
     )
 
 
+def _listing_scenario(name: str, title: str, measure: Callable[[Workspace, Registry], dict[str, float]]) -> Scenario:
+    many = title.rpartition(" ")[2]
+    metrics = (
+        Metric("few", "page, of 100", "ms"),
+        Metric("many", f"page, of {many}", "ms", bar=0.1),
+        Metric("growth", f"page, of {many} ÷ of 100", "×"),
+        Metric("first", "the first after the start", "ms"),
+        Metric("rss", "RSS", "MiB"),
+        Metric("rss_growth", f"RSS, of {many} ÷ of 100", "×"),
+    )
+    if name == "tags":
+        metrics += (Metric("all", f"all {many}", "ms", bar=1), Metric("peak", "peak RSS", "MiB", bar=1))
+
+    def run(bench: Bench, server: Server) -> dict[str, float]:
+        assert isinstance(server, Registry)
+        return measure(bench.workspace, server)
+
+    return Scenario(name, "listing", title, metrics, run, fresh=True)
+
+
 def _small_scenario(name: str, title: str, bar: float) -> Scenario:
     return Scenario(name, "small", title, _small_metrics(bar), lambda bench, server: _small(bench, server, name))
 
@@ -243,6 +264,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         fresh=True,
         rounds=7,
     ),
+    _listing_scenario("catalog", "first 100 of the catalog, repositories in one folder: 50,000", measure_catalog),
+    _listing_scenario("tags", "first 100 of a repository's tags, of 100,000", measure_tags),
     Scenario(
         "fairness",
         "fairness",
