@@ -19,19 +19,23 @@ BENCH_ARGS ?=
 PEER ?=
 export PEER
 
-# A plugin's directory is named like its product: kind first.
-PLUGINS := $(notdir $(patsubst %/,%,$(wildcard Plugins/Storage*/ Plugins/Auth*/ Plugins/Sink*/ Plugins/Middleware*/)))
+# The directory of a plugin in Swift is named like its product: kind first.
+KINDS := Storage Auth Sink Middleware
+PLUGINS := $(sort $(notdir $(patsubst %/,%,$(dir $(foreach kind,$(KINDS),$(wildcard Plugins/$(kind)*/*.swift))))))
 
-.PHONY: help run release test lint bench clean
+.PHONY: help swift run release test lint bench clean
 
 help:
 	@sed -n 's/^#   \(make.*\)/\1/p' $(MAKEFILE_LIST)
+
+swift:
+	@command -v swift >/dev/null || { echo "mooring: Swift 6.3 or later is needed: https://www.swift.org/install" >&2; exit 69; }
 
 run: release
 	@echo "mooring: starting .build/release/mooring $(RUN_ARGS)"
 	@exec .build/release/mooring $(RUN_ARGS)
 
-release:
+release: swift
 	@scripts/install-packages.sh run
 	@echo "mooring: building the server and its plugins for release (several minutes the first time)"
 	@swift build -c release --product mooring
@@ -40,7 +44,7 @@ release:
 # Time-outs of the server layer and deadlines of plugins are tested by the clock, so these suites run alone, before those
 # that fill the machine.
 # XCTest has nothing to run here; without its empty summary, Swift Testing's has the last word.
-test:
+test: swift
 	@scripts/install-packages.sh test
 	@echo "mooring: building the server, its plugins and the tests (several minutes the first time)"
 	@swift build --build-tests
@@ -53,7 +57,7 @@ else
 	@swift test --skip-build --disable-xctest $(TEST_ARGS)
 endif
 
-lint:
+lint: swift
 	@scripts/install-packages.sh lint
 	@scripts/lint.sh
 

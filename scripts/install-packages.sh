@@ -15,10 +15,10 @@ usage() {
 # What the server and its plugins compile against.
 run=(pkg-config libssl-dev libcurl4-openssl-dev libxml2-dev libyaml-dev)
 # The clients and the peer that the tests drive, and the tools that look into the built files.
-test=("${run[@]}" skopeo podman buildah umoci crun fuse-overlayfs uidmap curl jq openssl docker-registry
+test=("${run[@]}" skopeo podman buildah crun fuse-overlayfs uidmap curl openssl docker-registry
     binutils gcc g++ util-linux)
 lint=("${run[@]}" clang-format gcc g++ python3)
-bench=("${run[@]}" docker-registry nginx-light curl openssl python3)
+bench=("${run[@]}" docker-registry nginx-light curl openssl python3 gcc libc6-dev)
 
 case "${1:-}" in
 run) wanted=("${run[@]}") ;;
@@ -34,7 +34,8 @@ if [ "$1" = lint ] && ! command -v clang >/dev/null; then
 fi
 
 installed() {
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+    # A line for each architecture that has it.
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
 missing=()

@@ -59,6 +59,28 @@ struct OCILayout: Sendable {
         return layout
     }
 
+    /// Lets buildah build an image for two architectures, several layers each, one of them large, and write it as a layout.
+    static func builtByBuildah(in directory: TemporaryDirectory, largeLayer: Int) async throws -> OCILayout {
+        let layout = directory.path("built")
+        let script = """
+            set -eu
+            b="buildah --root $PWD/images --runroot $PWD/run --storage-driver vfs"
+            head -c \(largeLayer) /dev/urandom > large
+            $b manifest create list >/dev/null
+            for arch in amd64 arm64; do
+                head -c 3000 /dev/urandom > small
+                printf 'FROM scratch\\nCOPY small /small\\nCOPY Containerfile /readme\\n' > Containerfile
+                [ $arch = amd64 ] && printf 'COPY large /large\\n' >> Containerfile
+                $b build --quiet --layers --arch $arch --manifest list . >/dev/null
+            done
+            $b manifest push --all list oci:\(layout):image >/dev/null
+            """
+        try await Command.run(
+            "bash", ["-c", script], directory: directory.path, timeout: .seconds(240)
+        ).checked()
+        return try OCILayout(path: layout)
+    }
+
     private static let indexType = "application/vnd.oci.image.index.v1+json"
 
     private func addImage(architecture: String, layerSizes: [Int]) async throws -> Described {

@@ -24,15 +24,18 @@ struct SkopeoTests {
         }
     }
 
-    @Test("A layer of more than 200 MB goes in and comes out", .timeLimit(.minutes(8)))
+    @Test(
+        "A multi-architecture image that buildah built, with a layer of more than 200 MB, keeps every digest",
+        .timeLimit(.minutes(8)))
     func largeLayer() async throws {
         try await withRegistry { registry, directory in
-            let layout = try await OCILayout.multiArchitecture(
-                in: directory.path("in"), layerSizes: [210_000_000, 5000], armSizes: [300])
+            let layout = try await OCILayout.builtByBuildah(in: directory, largeLayer: 210_000_000)
+            #expect(try layout.blobNames().count >= 9)
             try await Skopeo.push(layout.path, to: registry, "large:latest")
             try await Skopeo.pull(registry, "large:latest", into: directory.path("out"))
             let copy = try OCILayout(path: directory.path("out"))
-            #expect(try copy.index() == layout.index())
+            #expect(try copy.index().digest == layout.index().digest)
+            #expect(try copy.blobNames() == layout.blobNames())
             for name in try copy.blobNames() {
                 #expect(try await sha256(ofFile: copy.path + "/blobs/sha256/" + name) == "sha256:" + name)
             }

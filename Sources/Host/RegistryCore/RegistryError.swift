@@ -48,6 +48,8 @@ public struct RegistryError: Error, Sendable {
             status = 507
         case .permission, .unauthenticated:
             self.init(.unavailable, "the storage refuses the registry's access")
+        case .unsupported:
+            self.init(.unsupported, "the storage doesn't allow this")
         case .invalidArgument:
             // Every path is legal by the rules that all storages share: this one has narrower ones, such as for length.
             self.init(.nameInvalid, "the storage can't hold anything by this name")
