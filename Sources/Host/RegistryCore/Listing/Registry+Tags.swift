@@ -55,20 +55,26 @@ public final class TagListing: Sendable {
     /// Whether more may follow.
     public var hasMore: Bool { cursor.withLock { $0 != nil } }
 
-    /// The next tags, at most `limit` and 1000; nil behind the last.
+    /// The next tags, at most `limit`; nil behind the last.
     /// - Throws: `NAME_UNKNOWN`, at the first call, if there is no such repository.
-    public func next(upTo limit: Int = 1000) async throws(RegistryError) -> [String]? {
-        let driver = registry.driver
+    public func next(upTo limit: Int = 4000) async throws(RegistryError) -> [String]? {
         let isFirst = !hasBegun.exchange(true, ordering: .relaxed)
-        while let start = cursor.withLock({ $0 }) {
-            let page = try await onWorker(of: driver) { [name] in
-                try await driver.list(RegistryLayout.tags(name), from: start, limit: max(1, min(1000, limit)))
+        guard hasMore else { return nil }
+        // Some pages at a time, since each change of thread costs more than a page.
+        let names = try await onWorker(of: registry.driver) { [self] in
+            var names: [String] = []
+            while names.count < limit, let start = cursor.withLock({ $0 }) {
+                let page = try await registry.driver.list(
+                    RegistryLayout.tags(name), from: start, limit: max(1, min(1000, limit - names.count)))
+                cursor.withLock { $0 = page.next.map(StorageCursor.token) }
+                // Other folders and files may lie among the tags.
+                for entry in page.entries where entry.kind == .prefix {
+                    if let tag = try? Tag(entry.name) { names.append(tag.description) }
+                }
             }
-            cursor.withLock { $0 = page.next.map(StorageCursor.token) }
-            // Other folders and files may lie among the tags.
-            let names = page.entries.lazy.filter { $0.kind == .prefix }.compactMap { try? Tag($0.name).description }
-            if !names.isEmpty { return Array(names) }
+            return names
         }
+        if !names.isEmpty { return names }
         if isFirst { try await registry.requireRepository(name) }
         return nil
     }
