@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// Turns a component's configuration into its options, and says which key is wrong.
 struct OptionsDecoder {
     private let known: [String]
@@ -17,7 +15,6 @@ struct OptionsDecoder {
     func decode<Options: Decodable>(
         _ type: Options.Type, from bytes: UnsafeRawBufferPointer
     ) throws(PluginError) -> Options {
-        let config = bytes.isEmpty ? Data("{}".utf8) : Data(bytes)
         let value: JSONValue
         do throws(JSONValue.Malformed) {
             value = try bytes.isEmpty ? .object([]) : JSONValue(parsing: bytes)
@@ -29,7 +26,7 @@ struct OptionsDecoder {
             throw .config(key: unknown, message(forUnknown: unknown))
         }
         do {
-            return try JSONDecoder().decode(type, from: config)
+            return try Options(from: JSONValueDecoder(value: value))
         } catch let error as DecodingError {
             throw OptionsDecoder.explain(error)
         } catch let error as PluginError {

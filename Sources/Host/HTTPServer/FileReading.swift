@@ -1,24 +1,18 @@
+import CHostLinux
 import Glibc
 import NIOCore
 import NIOPosix
 
 /// Reads of files that may or may not be in the page cache. An event loop must not wait for a disk.
 enum PageCache {
-    private typealias Preadv2 = @convention(c) (CInt, UnsafePointer<iovec>?, CInt, off_t, CInt) -> Int
-
-    private static let nowait: CInt = 8  // RWF_NOWAIT
     private static let page: UInt64 = 4096
     /// The kernel reads ahead at least this far from a touched page.
     private static let stride: UInt64 = 128 * 1024
 
-    /// `preadv2` is declared for `_GNU_SOURCE` only, which the Glibc module does not define.
-    private static let preadv2: Preadv2? = dlsym(nil, "preadv2").map { unsafeBitCast($0, to: Preadv2.self) }
-
     /// Reads what the page cache holds; nil if it holds nothing there (or cannot tell).
     static func read(_ descriptor: CInt, into target: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int? {
-        guard let preadv2, let position = off_t(exactly: offset) else { return nil }
-        var vector = iovec(iov_base: target.baseAddress, iov_len: target.count)
-        let count = preadv2(descriptor, &vector, 1, position, nowait)
+        guard let position = off_t(exactly: offset), let memory = target.baseAddress else { return nil }
+        let count = host_read_cached(descriptor, memory, target.count, position)
         return count > 0 ? count : nil
     }
 

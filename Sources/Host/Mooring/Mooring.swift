@@ -14,6 +14,20 @@ struct Mooring: ParsableCommand {
             """,
         version: "mooring \(Product.version) (plugin ABI 1)",
         subcommands: [ServeCommand.self, ConfigCommand.self, PluginCommand.self])
+
+    /// `serve`, and `serve` with a file, are understood here: a server restarts fast, and building the tree of all commands
+    /// takes as long as the rest of its start.
+    static func main() {
+        let arguments = CommandLine.arguments.dropFirst()
+        guard arguments.first == "serve", arguments.count <= 2, arguments.last?.hasPrefix("-") == false else {
+            return main(nil)
+        }
+        do {
+            try ServeCommand.serve(arguments.dropFirst().first)
+        } catch {
+            ServeCommand.exit(withError: error)
+        }
+    }
 }
 
 /// What the product is called and which version it is.

@@ -3,7 +3,10 @@
 /// It exists because the registry must know what a general decoder hides: fields given twice, numbers that are no
 /// integers, depth; and because the type of a manifest is asked on every pull, where building a tree would cost more
 /// than everything else. Text that is no UTF-8, and lone surrogates, become U+FFFD as in Go.
-struct JSONScanner {
+package struct JSONScanner {
+    /// What a value begins like.
+    package enum Kind { case object, array, string, number, bool, null }
+
     private let bytes: [UInt8]
     private let maximumDepth: Int
     private var index = 0
@@ -14,7 +17,7 @@ struct JSONScanner {
 
     /// - Parameter uniqueKeys: whether a key that an object has twice is an error, also in values that are skipped: readers
     ///   differ in which of the two counts.
-    init(_ bytes: [UInt8], maximumDepth: Int, uniqueKeys: Bool = false) {
+    package init(_ bytes: [UInt8], maximumDepth: Int, uniqueKeys: Bool = false) {
         self.bytes = bytes
         self.maximumDepth = maximumDepth
         self.uniqueKeys = uniqueKeys
@@ -22,12 +25,12 @@ struct JSONScanner {
 
     // MARK: Structure
 
-    mutating func enterObject() throws(ManifestError) { try enter(UInt8(ascii: "{"), "an object") }
+    package mutating func enterObject() throws(ManifestError) { try enter(UInt8(ascii: "{"), "an object") }
 
-    mutating func enterArray() throws(ManifestError) { try enter(UInt8(ascii: "["), "an array") }
+    package mutating func enterArray() throws(ManifestError) { try enter(UInt8(ascii: "["), "an array") }
 
     /// The next key, with the scanner at its value; or nothing, behind the end of the object.
-    mutating func nextKey() throws(ManifestError) -> String? {
+    package mutating func nextKey() throws(ManifestError) -> String? {
         guard try nextMember(closing: UInt8(ascii: "}")) else { return nil }
         guard peek() == UInt8(ascii: "\"") else { throw malformed("expected a key") }
         let key = try string()
@@ -37,10 +40,10 @@ struct JSONScanner {
     }
 
     /// Whether another element follows, with the scanner at it; if not, the scanner is behind the array.
-    mutating func nextElement() throws(ManifestError) -> Bool { try nextMember(closing: UInt8(ascii: "]")) }
+    package mutating func nextElement() throws(ManifestError) -> Bool { try nextMember(closing: UInt8(ascii: "]")) }
 
     /// Requires that nothing follows the document.
-    mutating func finish() throws(ManifestError) {
+    package mutating func finish() throws(ManifestError) {
         if peek() != nil { throw malformed("unexpected text after the document") }
     }
 
@@ -70,7 +73,7 @@ struct JSONScanner {
 
     // MARK: Values
 
-    mutating func string() throws(ManifestError) -> String {
+    package mutating func string() throws(ManifestError) -> String {
         guard peek() == UInt8(ascii: "\"") else { throw unexpected("a string") }
         let literal = try scanString()
         guard literal.hasEscapes else { return String(decoding: bytes[literal.range], as: UTF8.self) }
@@ -86,8 +89,34 @@ struct JSONScanner {
         return value
     }
 
+    /// What stands next.
+    package mutating func kind() throws(ManifestError) -> Kind {
+        guard let byte = peek() else { throw unexpected("a value") }
+        return switch byte {
+        case UInt8(ascii: "{"): .object
+        case UInt8(ascii: "["): .array
+        case UInt8(ascii: "\""): .string
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): .bool
+        case UInt8(ascii: "n"): .null
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): .number
+        default: throw unexpected("a value")
+        }
+    }
+
+    /// A number as it is written.
+    package mutating func number() throws(ManifestError) -> String {
+        _ = peek()
+        return String(decoding: bytes[try scanNumber().range], as: UTF8.self)
+    }
+
+    package mutating func bool() throws(ManifestError) -> Bool {
+        let isTrue = peek() == UInt8(ascii: "t")
+        try take(isTrue ? "true" : "false")
+        return isTrue
+    }
+
     /// Consumes the value if it is `null`, and says whether.
-    mutating func takeNull() throws(ManifestError) -> Bool {
+    package mutating func takeNull() throws(ManifestError) -> Bool {
         guard peek() == UInt8(ascii: "n") else { return false }
         try take("null")
         return true

@@ -10,6 +10,7 @@ struct ConfigCommand: ParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Say what is wrong with a configuration; exit status 1 if anything is.",
             discussion: """
                 Unknown keys are errors here. The options of plugins are checked too, for which the plugins are loaded.
@@ -38,6 +39,7 @@ struct ConfigCommand: ParsableCommand {
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Print the effective configuration, each value with where it comes from; secrets are masked.")
 
         @Argument(help: "The configuration.")
@@ -53,6 +55,7 @@ struct ConfigCommand: ParsableCommand {
 
     struct Describe: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "describe",
             abstract: "Explain every key, or those that begin with a prefix: type, default, meaning.")
 
         @Argument(help: "A key or the beginning of some, such as http.tls.")

@@ -13,6 +13,7 @@ struct PluginCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List the plugins that a configuration finds, and what they offer.",
             discussion: "Files that can't be used are listed with the rule that they break; then the exit status is 1.")
 
@@ -31,6 +32,7 @@ struct PluginCommand: ParsableCommand {
 
     struct Inspect: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "inspect",
             abstract: "Load one file in a process of its own and tell what it is, or which rule it breaks.")
 
         @Argument(help: "The plugin's file.")

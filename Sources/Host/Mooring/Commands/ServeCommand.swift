@@ -16,8 +16,11 @@ struct ServeCommand: ParsableCommand {
     @Argument(help: "The configuration, in Distribution's format (version 0.1).")
     var configuration: String?
 
-    func run() throws {
-        let (configuration, issues) = try ConfigurationFile.load(self.configuration)
+    func run() throws { try Self.serve(configuration) }
+
+    /// Serves until a signal comes.
+    static func serve(_ configurationFile: String?) throws {
+        let (configuration, issues) = try ConfigurationFile.load(configurationFile)
         let assembly = ServerAssembly(configuration)
         for issue in issues { assembly.logger.warning("\(issue)") }
         let signals = TerminationSignals()

@@ -1,73 +1,3 @@
-import FoundationEssentials
-
-/// A JSON value, for schemas and options.
-enum JSONValue: Codable, Hashable {
-    case null
-    case bool(Bool)
-    case integer(Int64)
-    case number(Double)
-    case string(String)
-    case array([JSONValue])
-    case object([String: JSONValue])
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if container.decodeNil() {
-            self = .null
-        } else if let value = try? container.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? container.decode(Int64.self) {
-            self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else if let value = try? container.decode([JSONValue].self) {
-            self = .array(value)
-        } else {
-            self = .object(try container.decode([String: JSONValue].self))
-        }
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        switch self {
-        case .null: try container.encodeNil()
-        case .bool(let value): try container.encode(value)
-        case .integer(let value): try container.encode(value)
-        case .number(let value): try container.encode(value)
-        case .string(let value): try container.encode(value)
-        case .array(let value): try container.encode(value)
-        case .object(let value): try container.encode(value)
-        }
-    }
-
-    var object: [String: JSONValue]? { if case .object(let value) = self { value } else { nil } }
-    var string: String? { if case .string(let value) = self { value } else { nil } }
-    var array: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
-
-    var double: Double? {
-        switch self {
-        case .integer(let value): Double(value)
-        case .number(let value): value
-        default: nil
-        }
-    }
-
-    /// The name of its type in JSON Schema.
-    var typeName: String {
-        switch self {
-        case .null: "null"
-        case .bool: "boolean"
-        case .integer: "integer"
-        case .number: "number"
-        case .string: "string"
-        case .array: "array"
-        case .object: "object"
-        }
-    }
-}
-
 /// The JSON Schema that a plugin publishes for a component's options, as far as options need it: `type`, `properties`,
 /// `additionalProperties`, `required`, `enum`, `minimum`, `maximum`, `minLength`, `items`.
 struct OptionSchema {
@@ -77,7 +7,7 @@ struct OptionSchema {
     init(json: [UInt8], plugin: String) throws(PluginError) {
         self.plugin = plugin
         do {
-            schema = try JSONDecoder().decode(JSONValue.self, from: Data(json))
+            schema = try JSONValue(parsing: json)
         } catch {
             throw PluginError(.options, plugin: plugin, "its options schema is not JSON")
         }
@@ -87,16 +17,15 @@ struct OptionSchema {
     /// - Parameter texts: the text of numbers and booleans, by JSON pointer.
     /// - Returns: the options, with the text where the schema takes texts only.
     func check(_ options: String, texts: [String: String] = [:]) throws(PluginError) -> String {
+        var value: JSONValue
         do {
-            var value = try JSONDecoder().decode(JSONValue.self, from: Data(options.utf8))
-            if !texts.isEmpty { value = replacing(value, schema, texts, "") }
-            try check(value, schema, at: Place())
-            return String(decoding: try JSONEncoder().encode(value), as: UTF8.self)
-        } catch let error as PluginError {
-            throw error
+            value = try JSONValue(parsing: [UInt8](options.utf8))
         } catch {
-            throw PluginError(.options, plugin: plugin, "the options are not a JSON object")
+            throw PluginError(.options, plugin: plugin, "the options are not JSON: \(error)")
         }
+        if !texts.isEmpty { value = replacing(value, schema, texts, "") }
+        try check(value, schema, at: Place())
+        return value.text
     }
 
     private func replacing(
@@ -106,8 +35,8 @@ struct OptionSchema {
             let properties = schema.object?["properties"]?.object ?? [:]
             var result = members
             for (name, member) in members {
-                let key = name.replacing("~", with: "~0").replacing("/", with: "~1")
-                result[name] = replacing(member, properties[name] ?? .null, texts, "\(pointer)/\(key)")
+                let place = Place(pointer: pointer).member(name)
+                result[name] = replacing(member, properties[name] ?? .null, texts, place.pointer)
             }
             return .object(result)
         }
@@ -121,9 +50,15 @@ struct OptionSchema {
         var pointer = ""
 
         func member(_ name: String) -> Place {
-            Place(
-                key: key.isEmpty ? name : "\(key).\(name)",
-                pointer: "\(pointer)/\(name.replacing("~", with: "~0").replacing("/", with: "~1"))")
+            var pointer = pointer + "/"
+            for scalar in name.unicodeScalars {
+                switch scalar {
+                case "~": pointer += "~0"
+                case "/": pointer += "~1"
+                default: pointer.unicodeScalars.append(scalar)
+                }
+            }
+            return Place(key: key.isEmpty ? name : "\(key).\(name)", pointer: pointer)
         }
 
         func item(_ index: Int) -> Place { Place(key: "\(key)[\(index)]", pointer: "\(pointer)/\(index)") }
