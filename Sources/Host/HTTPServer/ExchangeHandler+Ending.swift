@@ -50,8 +50,9 @@ extension ExchangeHandler {
             var plan = ResponsePlan(response, method: .GET, version: .http1_1)
             plan.closes = true
             var head = ByteBuffer()
-            _ = head.writeHead(
-                status: refusal.status, headers: [:], plan: plan, isOldClient: false, dateLine: loop.dateLine)
+            _ = ResponseHead(
+                status: refusal.status, headers: [:], plan: plan, isOldClient: false, dateLine: loop.dateLine
+            ).write(to: &head)
             context.write(NIOAny(head), promise: nil)
         }
         closeAfterFlush()

@@ -75,9 +75,10 @@ extension ExchangeHandler {
             return
         }
         loop.scratch.clear(minimumCapacity: 1024)
-        let illegal = loop.scratch.writeHead(
+        let head = ResponseHead(
             status: response.status, headers: response.headers, plan: plan,
             isOldClient: exchange?.head.version == .http1_0, dateLine: loop.dateLine)
+        let illegal = head.write(to: &loop.scratch)
         isHeadPending = true
         if !illegal.isEmpty { logIllegal(illegal) }
     }

@@ -64,60 +64,6 @@ extension HTTPResponseBody {
     }
 }
 
-extension ByteBuffer {
-    /// Writes status line and header fields of an HTTP/1 answer.
-    ///
-    /// - Returns: names of fields that were left out since they are not legal
-    mutating func writeHead(
-        status: HTTPResponseStatus, headers: HTTPHeaders, plan: ResponsePlan, isOldClient: Bool, dateLine: [UInt8]
-    ) -> [String] {
-        writeStatusLine(status)
-        var illegal: [String] = []
-        for (name, value) in headers {
-            guard ResponseField.isLegal(name: name, value: value) else {
-                illegal.append(name)
-                continue
-            }
-            guard ResponseField.isForwarded(name, plan) else { continue }
-            writeField(name, value)
-        }
-        if !headers.contains(name: "date") { writeBytes(dateLine) }
-        switch plan.framing {
-        case .none, .untilClose: break
-        case .length(let length): writeField("Content-Length", String(length))
-        case .chunked: writeStaticString("Transfer-Encoding: chunked\r\n")
-        }
-        if plan.closes {
-            writeStaticString("Connection: close\r\n\r\n")
-        } else if isOldClient {
-            writeStaticString("Connection: keep-alive\r\n\r\n")
-        } else {
-            writeStaticString("\r\n")
-        }
-        return illegal
-    }
-
-    private mutating func writeStatusLine(_ status: HTTPResponseStatus) {
-        if status == .ok {
-            writeStaticString("HTTP/1.1 200 OK\r\n")
-            return
-        }
-        let reason = status.reasonPhrase
-        writeStaticString("HTTP/1.1 ")
-        writeString(String(min(status.code, 999)))
-        writeStaticString(" ")
-        if ResponseField.isLegal(name: "x", value: reason) { writeString(reason) }
-        writeStaticString("\r\n")
-    }
-
-    private mutating func writeField(_ name: String, _ value: String) {
-        writeString(name)
-        writeStaticString(": ")
-        writeString(value)
-        writeStaticString("\r\n")
-    }
-}
-
 /// Rules for the fields of an answer.
 enum ResponseField {
     /// Whether a field can be written without it becoming something else on the wire.

@@ -37,7 +37,7 @@ extension RequestContext {
         var headers = responder.blobHeaders
         headers.reserveCapacity(headers.count + 4)
         headers.add(name: "Docker-Content-Digest", value: text)
-        headers.add(name: "Etag", value: "\"\(text)\"")
+        headers.add(name: "Etag", value: "\"" + text + "\"")
         return headers
     }
 

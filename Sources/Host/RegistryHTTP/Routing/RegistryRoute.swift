@@ -19,47 +19,78 @@ enum RegistryRoute: Sendable, Hashable {
     ///   - path: decoded, without query.
     ///   - prefix: `http.prefix`: `/`, or with a slash at both ends.
     init?(path: String, prefix: String = "/") {
-        if path == "/" {
+        // By bytes, here and below: every request is read, and characters would cost tables.
+        let bytes = path.utf8.span
+        if Self.holds(bytes, 0..<bytes.count, "/") {
             self = .alive
             return
         }
-        guard path.hasPrefix(prefix) else { return nil }
-        // By bytes, here and below: every request is read, and characters would cost tables.
-        let rest = Substring(path.utf8.dropFirst(prefix.utf8.count))
-        if rest == "v2" || rest == "v2/" {
+        let start = prefix.utf8.count
+        guard bytes.count >= start + 2, Self.holds(bytes, 0..<start, prefix),
+            Self.holds(bytes, start..<start + 2, "v2")
+        else { return nil }
+        if bytes.count == start + 2 || (bytes.count == start + 3 && bytes[start + 2] == Self.slash) {
             self = .base
             return
         }
-        guard rest.hasPrefix("v2/") else { return nil }
-        let parts = rest.utf8.dropFirst(3).split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        self.init(segments: parts.map { Substring($0) }, of: path)
+        guard bytes[start + 2] == Self.slash else { return nil }
+        self.init(bytes, from: start + 3, of: path)
     }
 
-    private init?(segments: [Substring], of path: String) {
-        let count = segments.count
-        if count == 1, segments[0] == "_catalog" {
+    private static let slash = UInt8(ascii: "/")
+
+    /// - Parameter start: where what follows `/v2/` begins.
+    private init?(_ bytes: Span<UInt8>, from start: Int, of path: String) {
+        func text(_ range: Range<Int>) -> String {
+            let utf8 = path.utf8
+            let first = utf8.index(utf8.startIndex, offsetBy: range.lowerBound)
+            return String(path[first..<utf8.index(first, offsetBy: range.count)])
+        }
+        let last = Self.segment(bytes, from: start, endingAt: bytes.count)
+        if last.lowerBound == start {
+            guard Self.holds(bytes, last, "_catalog") else { return nil }
             self = .catalog
             return
         }
-        func name(before end: Int) -> String { String(path[segments[0].startIndex..<segments[end - 1].endIndex]) }
-        guard count >= 3 else { return nil }
-        let (last, second) = (segments[count - 1], segments[count - 2])
-        if second == "tags", last == "list" {
-            self = .tags(name: name(before: count - 2))
-        } else if second == "manifests", !last.isEmpty {
-            self = .manifest(name: name(before: count - 2), reference: String(last))
-        } else if second == "referrers", !last.isEmpty {
-            self = .referrers(name: name(before: count - 2), digest: String(last))
-        } else if second == "blobs", last == "uploads" {
-            self = .uploads(name: name(before: count - 2))
-        } else if second == "blobs", !last.isEmpty {
-            self = .blob(name: name(before: count - 2), digest: String(last))
-        } else if count >= 4, segments[count - 3] == "blobs", second == "uploads" {
-            let name = name(before: count - 3)
-            self = last.isEmpty ? .uploads(name: name) : .upload(name: name, id: String(last))
+        // The name ends before the segment that says what of it is meant.
+        let kind = Self.segment(bytes, from: start, endingAt: last.lowerBound - 1)
+        guard kind.lowerBound > start else { return nil }
+        let name = start..<kind.lowerBound - 1
+        if Self.holds(bytes, kind, "tags"), Self.holds(bytes, last, "list") {
+            self = .tags(name: text(name))
+        } else if Self.holds(bytes, kind, "manifests"), !last.isEmpty {
+            self = .manifest(name: text(name), reference: text(last))
+        } else if Self.holds(bytes, kind, "referrers"), !last.isEmpty {
+            self = .referrers(name: text(name), digest: text(last))
+        } else if Self.holds(bytes, kind, "blobs"), !last.isEmpty {
+            self =
+                Self.holds(bytes, last, "uploads")
+                ? .uploads(name: text(name)) : .blob(name: text(name), digest: text(last))
+        } else if Self.holds(bytes, kind, "uploads") {
+            let blobs = Self.segment(bytes, from: start, endingAt: name.upperBound)
+            guard blobs.lowerBound > start, Self.holds(bytes, blobs, "blobs") else { return nil }
+            let name = text(start..<blobs.lowerBound - 1)
+            self = last.isEmpty ? .uploads(name: name) : .upload(name: name, id: text(last))
         } else {
             return nil
         }
+    }
+
+    /// The segment before a position; the first one begins at `start`.
+    private static func segment(_ bytes: Span<UInt8>, from start: Int, endingAt end: Int) -> Range<Int> {
+        var position = end
+        while position > start, bytes[position - 1] != slash { position -= 1 }
+        return position..<end
+    }
+
+    private static func holds(_ bytes: Span<UInt8>, _ range: Range<Int>, _ text: String) -> Bool {
+        guard range.count == text.utf8.count else { return false }
+        var position = range.lowerBound
+        for byte in text.utf8 {
+            if bytes[position] != byte { return false }
+            position += 1
+        }
+        return true
     }
 
     /// The methods that mean something here.

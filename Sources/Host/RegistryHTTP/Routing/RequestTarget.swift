@@ -7,6 +7,11 @@ struct RequestTarget: Sendable {
     private let query: Substring
 
     init(_ target: String) {
+        if Self.isPlainPath(target) {
+            // The common case: nothing is copied.
+            (path, rawPath, query) = (target, target[...], "")
+            return
+        }
         // The absolute form, as proxies send it: only the path counts.
         var rest = target[...]
         if rest.utf8.first != UInt8(ascii: "/"), let scheme = rest.firstRange(of: "://") {
@@ -18,6 +23,19 @@ struct RequestTarget: Sendable {
         query =
             end < rest.endIndex && rest[end] == "?" ? rest[utf8.index(after: end)...].prefix { $0 != "#" } : ""
         path = Self.decoded(rawPath, plusIsSpace: false)
+    }
+
+    /// Whether a target is a path alone, without escapes.
+    private static func isPlainPath(_ target: String) -> Bool {
+        let bytes = target.utf8.span
+        guard bytes.count > 0, bytes[0] == UInt8(ascii: "/") else { return false }
+        for index in 1..<bytes.count {
+            switch bytes[index] {
+            case UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "%"): return false
+            default: break
+            }
+        }
+        return true
     }
 
     /// The first value of a parameter.

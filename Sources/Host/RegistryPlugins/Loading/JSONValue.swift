@@ -111,7 +111,7 @@ enum JSONValue: Hashable {
         case .bool(let value): output += value ? "true" : "false"
         case .integer(let value): output += String(value)
         case .number(_, let literal): output += literal
-        case .string(let value): Self.write(value, to: &output)
+        case .string(let value): output += JSONText.quoted(value)
         case .array(let elements):
             var separator = "["
             for element in elements {
@@ -124,27 +124,11 @@ enum JSONValue: Hashable {
             var separator = "{"
             for (key, value) in members.sorted(by: { $0.key < $1.key }) {
                 output += separator
-                Self.write(key, to: &output)
-                output += ":"
+                output += JSONText.quoted(key) + ":"
                 value.write(to: &output)
                 separator = ","
             }
             output += members.isEmpty ? "{}" : "}"
         }
-    }
-
-    private static func write(_ text: String, to output: inout String) {
-        output += "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": output += "\\\""
-            case "\\": output += "\\\\"
-            case "\0"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                output += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: output.unicodeScalars.append(scalar)
-            }
-        }
-        output += "\""
     }
 }
