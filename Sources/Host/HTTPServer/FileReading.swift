@@ -5,7 +5,6 @@ import NIOPosix
 
 /// Reads of files that may or may not be in the page cache. An event loop must not wait for a disk.
 enum PageCache {
-    private static let page: UInt64 = 4096
     /// The kernel reads ahead at least this far from a touched page.
     private static let stride: UInt64 = 128 * 1024
 
