@@ -69,6 +69,33 @@ struct ConcurrencyTests {
         #expect(try await driver.look("/most").size == 1)
     }
 
+    @Test("Who waits for its turn too long is told so, and the plugin isn't blamed")
+    func lateTurn() async throws {
+        let fixture = try await FixtureHost("minimal", timeouts: .short)
+        let driver = try await fixture.open("minimal-serial")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                _ = await expectFailure(.timeout, breaking: .completes) { try await driver.look("/stuck") }
+            }
+            try await Task.sleep(for: .milliseconds(100))
+            for _ in 0..<10 {
+                group.addTask {
+                    let error = await expectFailure(.timeout) { try await driver.look("/busy") }
+                    #expect(error?.message.contains("waited for its turn") == true)
+                    #expect(error?.hadNoEffect == true)
+                    #expect(error?.isRetryable == true)
+                }
+            }
+            let cancelled = Task { await expectFailure(.cancelled) { try await driver.look("/busy") } }
+            cancelled.cancel()
+            #expect(await cancelled.value?.hadNoEffect == true)
+            try await group.waitForAll()
+        }
+        #expect(fixture.violations(.completes, "minimal") == 1)
+        #expect(try await driver.look("/most").size == 0)
+        #expect(try await driver.look("/busy").size == 0)
+    }
+
     @Test("64 tasks of 1000 calls each, completed on other threads", arguments: ["rogue-threaded", "rogue-correct"])
     func load(component: String) async throws {
         let fixture = try await FixtureHost("rogue")

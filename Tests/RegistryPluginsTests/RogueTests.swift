@@ -139,19 +139,24 @@ struct RogueTests {
         #expect(try await driver.look("/releases").size == 0)
     }
 
-    @Test("A second completion is ignored and counted", arguments: ["rogue-double-completion"])
+    @Test(
+        "A second completion is ignored and counted, however late it comes",
+        arguments: ["rogue-double-completion", "rogue-late-double"])
     func doubleCompletion(component: String) async throws {
         let fixture = try await FixtureHost("rogue")
-        let healthy = try await fixture.open("rogue-correct")
         let driver = try await fixture.open(component)
+        // Another plugin, which has the slots by the time that the late ones come.
+        let others = try await FixtureHost("rogue")
+        let healthy = try await others.open("rogue-correct")
         for _ in 0..<20 {
             #expect(try await driver.look("/").kind == .prefix)
             await healthy.expectHealthy()
         }
-        // One that comes late may be laid to the charge of whoever used the slot meanwhile, here another test.
-        let expected: UInt64 = component == "rogue-double-completion" ? 20 : 1
         try await eventually("second completions are counted") {
-            fixture.violations(.completesOnce, "rogue") >= expected
+            fixture.violations(.completesOnce, "rogue") >= 20
         }
+        await healthy.expectHealthy()
+        #expect(fixture.violations(.completesOnce, "rogue") == 20)
+        #expect(others.violations(.completesOnce, "rogue") == 0)
     }
 }

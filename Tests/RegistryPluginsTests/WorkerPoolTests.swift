@@ -46,6 +46,40 @@ struct WorkerPoolTests {
         try await eventually("all jobs run") { counter.value == 20 }
     }
 
+    @Test("Each job of a burst gets a thread, also if only one is idle")
+    func burst() async throws {
+        for _ in 0..<20 {
+            // Not watched by the clock: who isn't woken stays so.
+            let pool = WorkerPool(name: "test", maximumThreads: 2)
+            defer { pool.stop() }
+            let (gate, counter) = (Gate(), Counter())
+            #expect(pool.submit(.function { counter.add() }))
+            try await eventually("a thread idles") { counter.value == 1 }
+            for _ in 0..<2 { #expect(pool.submit(.function { gate.wait() })) }
+            try await eventually("both jobs run") { gate.waiting == 2 }
+            gate.open()
+        }
+    }
+
+    @Test("A call that waits for a thread ends when it is cancelled or late, and isn't made")
+    func endsInQueue() async throws {
+        let target = BlockedTarget(timeouts: .init(call: 200_000_000, transfer: 200_000_000, grace: 60_000_000_000))
+        let first = Task { await target.call() }
+        try await eventually("the first call runs") { target.gate.waiting == 1 }
+        let cancelled = Task { await target.call() }
+        let late = Task { await target.call() }
+        cancelled.cancel()
+        for (task, code) in [(cancelled, StorageError.Code.cancelled), (late, .timeout)] {
+            let error = try #require(await task.value)
+            #expect(error.code == code)
+            #expect(error.hadNoEffect)
+        }
+        target.gate.open()
+        #expect(await first.value == nil)
+        #expect(await target.call() == nil)
+        #expect(target.gate.waiting == 2)
+    }
+
     @Test("A call that finds the queue full is told that the driver is busy")
     func busy() async throws {
         let target = BlockedTarget()
@@ -106,17 +140,22 @@ private final class Counter: Sendable {
 private final class BlockedTarget: CallTarget {
     let gate = Gate()
     let identity = PluginIdentity.make(name: "blocked", driver: "blocked", violations: ViolationLog(logger: .silent))
-    let policy = ExecutionPolicy(
-        name: "blocked", flags: 1, blockingOperations: 0, maximumConcurrency: 1, timeouts: .init(), maximumQueue: 2)
+    let policy: ExecutionPolicy
+
+    init(timeouts: ExecutionPolicy.Timeouts = .init()) {
+        policy = ExecutionPolicy(
+            name: "blocked", flags: 1, blockingOperations: 0, maximumConcurrency: 1, timeouts: timeouts,
+            maximumQueue: 2)
+    }
 
     func perform(_ slot: CallSlot) {
         gate.wait()
-        slot.complete(with: .void)
+        slot.complete(with: Nothing())
     }
 
     func call() async -> StorageError? {
         do throws(StorageError) {
-            _ = try await run(try CallSlots.shared.acquire(), .stat)
+            let _: Nothing = try await run(try CallSlots.acquire(), .stat)
             return nil
         } catch {
             return error

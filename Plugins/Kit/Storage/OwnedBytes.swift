@@ -10,6 +10,35 @@ public struct OwnedBytes: ~Copyable, @unchecked Sendable {
     public init() { buffer = moor_buf() }
 
     /// A copy of the bytes.
+    public init(_ bytes: [UInt8]) {
+        var copy = OwnedBytes()
+        bytes.withUnsafeBytes { copy = OwnedBytes(copying: $0) }
+        self = copy
+    }
+
+    /// Bytes that `fill` writes: at most `capacity`; it gives their number.
+    /// - Throws: what `fill` throws, and `internalFailure` if there is no memory or the number can't be.
+    public init(
+        capacity: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(PluginError) -> Int
+    ) throws(PluginError) {
+        guard capacity > 0 else {
+            self.init()
+            return
+        }
+        guard let memory = malloc(capacity) else {
+            throw PluginError(.internalFailure, "no memory for \(capacity) bytes")
+        }
+        let bytes = OwnedBytes(malloced: memory, count: capacity)
+        let count = try fill(UnsafeMutableRawBufferPointer(start: memory, count: capacity))
+        guard (0...capacity).contains(count) else {
+            throw PluginError(.internalFailure, "\(count) bytes were written into \(capacity)")
+        }
+        var buffer = bytes.take()
+        buffer.len = count
+        self.init(taking: buffer)
+    }
+
+    /// A copy of the bytes.
     public init(copying bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress, bytes.count > 0, let memory = malloc(bytes.count) else {
             self.init()
@@ -55,9 +84,11 @@ public struct OwnedBytes: ~Copyable, @unchecked Sendable {
     /// How many bytes there are.
     public var count: Int { buffer.len }
 
-    /// Lends the bytes.
-    public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
-        body(UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.len))
+    /// Lends the bytes. The result may be one that has a single owner, such as other `OwnedBytes`.
+    public func withUnsafeBytes<R: ~Copyable, E: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try body(UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.len))
     }
 
     /// Hands the buffer on; the receiver releases it.

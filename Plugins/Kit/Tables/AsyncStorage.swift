@@ -290,15 +290,8 @@ private func asyncList(
     _ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>, _ path: moor_str, _ token: moor_bytes,
     _ limit: UInt32, _ done: moor_done_page
 ) {
-    let input = Lent((path: path, token: token))
-    launch(obj, call) { driver, call in
-        try await driver.list(
-            StoragePath(input.value.path, root: true).text, from: ListStart(input.value.token),
-            limit: pageLimit(limit), call)
-    } succeeded: { context, page in
-        page.withCPage { done(context, nil, $0) }
-    } failed: {
-        done($0, $1, nil)
+    launchPage(obj, call, path, token, done) { driver, path, start, call in
+        try await driver.list(path, from: start, limit: pageLimit(limit), call)
     }
 }
 
@@ -306,11 +299,19 @@ private func asyncWalk(
     _ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>, _ path: moor_str, _ token: moor_bytes,
     _ limit: UInt32, _ done: moor_done_page
 ) {
+    launchPage(obj, call, path, token, done) { driver, path, start, call in
+        try await driver.walk(path, from: start, limit: pageLimit(limit), call)
+    }
+}
+
+private func launchPage(
+    _ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>, _ path: moor_str, _ token: moor_bytes,
+    _ done: moor_done_page,
+    _ page: @escaping @Sendable (any StorageDriver, String, ListStart, CallContext) async throws -> ListPage
+) {
     let input = Lent((path: path, token: token))
     launch(obj, call) { driver, call in
-        try await driver.walk(
-            StoragePath(input.value.path, root: true).text, from: ListStart(input.value.token),
-            limit: pageLimit(limit), call)
+        try await page(driver, StoragePath(input.value.path, root: true).text, ListStart(input.value.token), call)
     } succeeded: { context, page in
         page.withCPage { done(context, nil, $0) }
     } failed: {

@@ -271,6 +271,10 @@ public protocol StorageWriter: AnyObject, Sendable {
     /// Appends all parts or none; gives the offset reached.
     @discardableResult
     func write(_ parts: [ByteBuffer]) async throws(StorageError) -> UInt64
+    /// Appends all of a file's window or nothing; gives the offset reached. A driver without `descriptorWrite`:
+    /// `unsupported`.
+    @discardableResult
+    func write(_ file: StorageFileRange) async throws(StorageError) -> UInt64
     /// Makes what was accepted survive a power cut; gives the offset from which a crashed upload resumes.
     @discardableResult
     func sync() async throws(StorageError) -> UInt64
@@ -281,4 +285,11 @@ public protocol StorageWriter: AnyObject, Sendable {
     func cancel() async throws(StorageError)
     /// Frees what the writer holds.
     func close() async
+}
+
+extension StorageWriter {
+    /// Refuses.
+    public func write(_ file: StorageFileRange) async throws(StorageError) -> UInt64 {
+        throw StorageError(.unsupported, "this writer takes no files")
+    }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import RegistryStorage
 import TestSupport
@@ -238,6 +239,38 @@ struct WriterChecks {
         }
     }
 
+    @Test(
+        "P78 · A file's window is written as its bytes are, and its position stays",
+        arguments: StorageDriverUnderTest.all)
+    func files(subject: StorageDriverUnderTest) async throws {
+        try await subject.withStore { store in
+            let content = randomBytes(3_000_000)
+            let source = try SourceFile(content)
+            let writer = try await store.driver.writer("/object")
+            let first = content.count - 1000
+            try await writer.append([7])
+            guard store.driver.capabilities.contains(.descriptorWrite) else {
+                await expectError(.unsupported) { try await writer.write(source.window(0, first)) }
+                #expect(try await writer.append([8]) == 2)
+                return await writer.close()
+            }
+            #expect(try await writer.write(source.window(500, first)) == UInt64(1 + first))
+            #expect(try await writer.write(source.window(0, 0)) == UInt64(1 + first))
+            #expect(try await writer.append([8]) == UInt64(2 + first))
+            #expect(try await writer.write(source.window(0, 500)) == UInt64(502 + first))
+            // More than the file has: refused, and nothing of it is kept.
+            await expectError(.invalidArgument, .internal, .range, .corrupt) {
+                try await writer.write(source.window(content.count - 10, 20))
+            }
+            #expect(try await writer.append([9]) == UInt64(503 + first))
+            #expect(source.position == 123)
+            try await writer.commit(checksum: "", if: nil)
+            await writer.close()
+            #expect(
+                try await store.driver.get("/object") == [7] + content[500..<500 + first] + [8] + content[..<500] + [9])
+        }
+    }
+
     @Test("M21 · A suspended writer goes on in another instance", arguments: StorageDriverUnderTest.persistent)
     func anotherInstance(subject: StorageDriverUnderTest) async throws {
         try await subject.withStore { store in
@@ -268,5 +301,27 @@ struct WriterChecks {
                 last = stat.modified
             }
         }
+    }
+}
+
+/// A file without a name, to be written from.
+private final class SourceFile: OwnedDescriptor {
+    let number: CInt
+
+    init(_ content: [UInt8]) throws {
+        var name = Array("/tmp/mooring-source-XXXXXX".utf8CString)
+        number = mkstemp(&name)
+        try #require(number >= 0)
+        unlink(name)
+        try #require(write(number, content, content.count) == content.count)
+        lseek(number, 123, SEEK_SET)
+    }
+
+    deinit { close(number) }
+
+    var position: off_t { lseek(number, 0, SEEK_CUR) }
+
+    func window(_ offset: Int, _ length: Int) -> StorageFileRange {
+        StorageFileRange(descriptor: self, offset: UInt64(offset), length: UInt64(length))
     }
 }

@@ -3,95 +3,133 @@ import PluginABI
 import RegistryStorage
 import Synchronization
 
-/// All slots of the process. It only grows, up to a bound; beyond it calls are refused as busy.
-final class CallSlots: @unchecked Sendable {
-    // @unchecked: `table` is written once per index before `count` tells of it; the rest is atomic or locked.
-
-    static let shared = CallSlots()
-    static let indexBits = 20
+/// All slots of the process. They only grow, up to a bound; beyond it calls are refused as busy.
+enum CallSlots {
     /// The most calls that can be outstanding at once.
     static let limit = 1 << 16
-    private static let cacheSize = 16
 
-    private let table: UnsafeMutablePointer<Unmanaged<CallSlot>?>
-    private let count = Atomic<UInt32>(0)
-    private let free = Mutex<[UInt32]>([])
-    /// One spare slot (index + 1, 0: none) per group of threads, so that the usual call takes no lock.
-    private let cache: UnsafeMutablePointer<AtomicCell>
+    // Initialised at compile time, so that the usual call needs no `swift_once` to get at them.
+    /// Where the table is: its places are written once each, before `count` tells of them.
+    private static let tableAddress = Atomic<UInt>(0)
+    private static let count = Atomic<UInt32>(0)
+    /// Each thread's `SpareSlots`. No key of glibc has the first value.
+    private static let spares = Atomic<pthread_key_t>(.max)
+    /// Slots that no thread keeps.
+    private static let free = Mutex<[CallSlot]>([])
 
-    private init() {
-        table = .allocate(capacity: Self.limit)
-        table.initialize(repeating: nil, count: Self.limit)
-        cache = .allocate(capacity: Self.cacheSize)
-        for index in 0..<Self.cacheSize { (cache + index).initialize(to: .init()) }
+    /// The slots that a thread keeps for its next calls, so that the usual call takes no lock: a list.
+    private struct SpareSlots {
+        static let most = 4
+        var first: UnsafeMutablePointer<CallFields>?
+        var count = 0
     }
 
-    private var cacheCell: UnsafeMutablePointer<AtomicCell> {
-        let thread = UInt(pthread_self())
-        // Thread descriptors lie megabytes apart: fold the upper bits in.
-        return cache + Int((thread >> 12 ^ thread >> 20 ^ thread >> 23) % UInt(Self.cacheSize))
+    private static var table: UnsafeMutablePointer<CallSlot?>? {
+        @inline(__always)
+        get { UnsafeMutablePointer(bitPattern: tableAddress.load(ordering: .acquiring)) }
+    }
+
+    private static var spareSlots: UnsafeMutablePointer<SpareSlots>? {
+        @inline(__always)
+        get { pthread_getspecific(spares.load(ordering: .relaxed))?.assumingMemoryBound(to: SpareSlots.self) }
     }
 
     /// A slot for one call.
-    func acquire() throws(StorageError) -> CallSlot {
-        let spare = cacheCell.pointee.value.exchange(0, ordering: .acquiringAndReleasing)
-        if spare != 0, let slot = table[Int(spare - 1)] { return slot.takeUnretainedValue() }
-        if let index = free.withLock({ $0.popLast() }), let slot = table[Int(index)] {
-            return slot.takeUnretainedValue()
+    @inline(__always)
+    static func acquire() throws(StorageError) -> CallSlot {
+        if let spares = spareSlots, let fields = spares.pointee.first {
+            spares.pointee.first = fields.pointee.nextSpare
+            spares.pointee.count &-= 1
+            return CallSlot(fields: fields)
         }
-        return try grow()
+        return try acquireShared()
     }
 
     /// Takes a finished slot back.
-    func release(_ slot: CallSlot) {
-        let (exchanged, _) = cacheCell.pointee.value.compareExchange(
-            expected: 0, desired: slot.index + 1, ordering: .acquiringAndReleasing)
-        if !exchanged { free.withLock { $0.append(slot.index) } }
+    @inline(__always)
+    static func release(_ slot: CallSlot) {
+        guard let spares = spareSlots, spares.pointee.count < SpareSlots.most else { return releaseShared(slot) }
+        keep(slot, in: spares)
     }
 
-    /// The slot and generation that a `done_ctx` names; nil if it names none that ever was.
-    func find(_ context: UnsafeMutableRawPointer?) -> (slot: Unmanaged<CallSlot>, generation: UInt64)? {
-        let value = UInt64(UInt(bitPattern: context))
-        let index = UInt32(truncatingIfNeeded: value & (1 << UInt64(Self.indexBits) - 1))
-        guard index < count.load(ordering: .acquiring), let slot = table[Int(index)] else { return nil }
-        return (slot, value >> UInt64(Self.indexBits))
+    @inline(__always)
+    private static func keep(_ slot: CallSlot, in spares: UnsafeMutablePointer<SpareSlots>) {
+        slot.fields.pointee.nextSpare = spares.pointee.first
+        spares.pointee.first = slot.fields
+        spares.pointee.count &+= 1
+    }
+
+    @inline(never)
+    private static func acquireShared() throws(StorageError) -> CallSlot {
+        guard let slot = free.withLock({ $0.popLast() ?? grow() }) else {
+            throw StorageError(.busy, "\(limit) plugin calls are outstanding")
+        }
+        return slot
+    }
+
+    @inline(never)
+    private static func releaseShared(_ slot: CallSlot) {
+        guard spareSlots == nil else { return free.withLock { $0.append(slot) } }
+        let memory = UnsafeMutablePointer<SpareSlots>.allocate(capacity: 1)
+        memory.initialize(to: SpareSlots())
+        guard pthread_setspecific(spares.load(ordering: .relaxed), memory) == 0 else {
+            memory.deallocate()
+            return free.withLock { $0.append(slot) }
+        }
+        keep(slot, in: memory)
+    }
+
+    private static func endThread(_ spares: UnsafeMutablePointer<SpareSlots>) {
+        while let fields = spares.pointee.first {
+            spares.pointee.first = fields.pointee.nextSpare
+            free.withLock { $0.append(CallSlot(fields: fields)) }
+        }
+        spares.deallocate()
+    }
+
+    /// The slot that a `done_ctx` names; nil if it names none that ever was.
+    @inline(__always)
+    static func find(_ context: CallContext) -> CallSlot? {
+        guard context.index < count.load(ordering: .acquiring) else { return nil }
+        return table?[Int(context.index)]
+    }
+
+    private static var all: some Sequence<CallSlot> {
+        let table = table
+        return (0..<Int(count.load(ordering: .acquiring))).lazy.compactMap { table?[$0] }
     }
 
     /// Looks after all waiting calls.
     /// - Returns: whether any waits.
-    func checkDeadlines(now: UInt64) -> Bool {
-        var anyWaits = false
-        for index in 0..<Int(count.load(ordering: .acquiring)) {
-            guard let slot = table[index] else { continue }
-            if slot.takeUnretainedValue().check(now: now) { anyWaits = true }
-        }
-        return anyWaits
+    static func checkDeadlines(now: UInt64) -> Bool {
+        all.reduce(false) { $1.check(now: now) || $0 }
     }
 
     /// Whether any call waits.
-    var anyWaits: Bool {
-        (0..<Int(count.load(ordering: .acquiring))).contains { table[$0]?.takeUnretainedValue().state == .waiting }
-    }
+    static var anyWaits: Bool { all.contains { $0.state == .waiting || $0.state == .queued } }
 
-    private func grow() throws(StorageError) -> CallSlot {
-        let slot: CallSlot? = free.withLock { _ in
-            let index = count.load(ordering: .relaxed)
-            guard Int(index) < Self.limit else { return nil }
-            let slot = CallSlot(index: index)
-            slot.word.store(1 << 3, ordering: .relaxed)
-            table[Int(index)] = .passRetained(slot)
-            count.store(index + 1, ordering: .releasing)
-            return slot
-        }
-        guard let slot else {
-            throw StorageError(.busy, "\(Self.limit) plugin calls are outstanding")
-        }
+    /// Makes a slot; the caller holds the lock.
+    private static func grow() -> CallSlot? {
+        let index = count.load(ordering: .relaxed)
+        guard Int(index) < limit, let table = table ?? begin() else { return nil }
+        let fields = UnsafeMutablePointer<CallFields>.allocate(capacity: 1)
+        fields.initialize(to: CallFields(index: index, at: fields))
+        let slot = CallSlot(fields: fields)
+        table[Int(index)] = slot
+        count.store(index + 1, ordering: .releasing)
         return slot
     }
-}
 
-/// An atomic on a cache line of its own.
-struct AtomicCell: ~Copyable {
-    let value = Atomic<UInt32>(0)
-    private let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0)
+    private static func begin() -> UnsafeMutablePointer<CallSlot?>? {
+        var key = pthread_key_t()
+        let made = pthread_key_create(&key) { spares in
+            if let spares { CallSlots.endThread(spares.assumingMemoryBound(to: SpareSlots.self)) }
+        }
+        // Without a key every call takes the lock.
+        if made == 0 { spares.store(key, ordering: .relaxed) }
+        let memory = UnsafeMutablePointer<CallSlot?>.allocate(capacity: limit)
+        memory.initialize(repeating: nil, count: limit)
+        tableAddress.store(UInt(bitPattern: memory), ordering: .releasing)
+        return memory
+    }
 }

@@ -7,73 +7,75 @@ extension CallTarget {
     ///
     /// What completes before it returns costs no frame of an asynchronous function: this is inlined into each operation.
     @inline(__always)
-    func run(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
-        guard policy.isDirect else { return try await runInTurn(slot, operation) }
+    func run<Value: CallValue>(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> Value {
         slot.begin(operation, target: self)
-        perform(slot)
-        if slot.state == .done { return try claim(slot) }
-        return try await claimLater(slot, operation)
+        if policy.isDirect {
+            perform(slot)
+            if slot.isDone { return try claim(slot) }
+            return try await claimLater(slot)
+        }
+        return try await runInTurn(slot)
     }
 
-    private func claimLater(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
+    private func claimLater<Value: CallValue>(_ slot: CallSlot) async throws(StorageError) -> Value {
+        let operation = slot.operation
         guard await slot.wait(for: self) else { throw abandoned(operation) }
         return try claim(slot)
     }
 
-    private func runInTurn(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
-        if let gate = policy.gate {
-            guard await gate.enter() else {
-                slot.finish()
-                CallSlots.shared.release(slot)
-                throw cancelledBeforeCall()
-            }
-            defer { gate.leave() }
-            return try await runUngated(slot, operation)
-        }
-        return try await runUngated(slot, operation)
+    private func runInTurn<Value: CallValue>(_ slot: CallSlot) async throws(StorageError) -> Value {
+        guard let gate = policy.gate else { return try await runUngated(slot) }
+        try await enter(gate, slot)
+        defer { gate.leave() }
+        return try await runUngated(slot)
     }
 
-    private func runUngated(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
-        slot.begin(operation, target: self)
+    /// Waits for the call's turn; its deadline and its cancellation count there too.
+    private func enter(_ gate: ConcurrencyGate, _ slot: CallSlot) async throws(StorageError) {
+        guard !gate.enter() else { return }
+        let generation = slot.generation
+        _ = await slot.wait(as: .queued, for: self) { gate.queue(slot, generation: generation) }
+        if slot.isDone { let _: Nothing = try claim(slot) }
+    }
+
+    private func runUngated<Value: CallValue>(_ slot: CallSlot) async throws(StorageError) -> Value {
+        let operation = slot.operation
         if policy.needsWorker(operation) {
-            if policy.triesFromMemory(operation), tryFromMemory(slot, operation) { return try claim(slot) }
-            if slot.state == .pending, slot.memory.pointee.flags & MOOR_CALL_NOWAIT == 0 {
-                return try await runOnWorker(slot, operation)
+            if policy.triesFromMemory(operation), tryFromMemory(slot) { return try claim(slot) }
+            if slot.state == .pending, slot.call.pointee.flags & MOOR_CALL_NOWAIT == 0 {
+                return try await runOnWorker(slot)
             }
-            return try await claimLater(slot, operation)
+            return try await claimLater(slot)
         }
         if policy.blocks {
             await performCancellably(slot)
         } else {
             perform(slot)
         }
-        if slot.state == .done { return try claim(slot) }
-        return try await claimLater(slot, operation)
+        if slot.isDone { return try claim(slot) }
+        return try await claimLater(slot)
     }
 
     /// Asks for what is in memory.
     /// - Returns: whether the call is done; otherwise it is to be made again where it may wait.
-    private func tryFromMemory(_ slot: CallSlot, _ operation: CallOperation) -> Bool {
-        slot.memory.pointee.flags |= MOOR_CALL_NOWAIT
+    private func tryFromMemory(_ slot: CallSlot) -> Bool {
+        slot.fields.pointee.call.pointee.flags |= MOOR_CALL_NOWAIT
         perform(slot)
         // A plugin that doesn't complete at once breaks its promise; then its completion is waited for.
-        guard slot.state == .done else { return false }
+        guard slot.isDone else { return false }
         if slot.hasFailed(with: .busy) {
-            slot.beginAgain(operation, target: self)
+            slot.beginAgain(slot.operation, target: self)
             return false
         }
         return true
     }
 
-    private func runOnWorker(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> CallOutcome {
-        let pool = policy.pool
-        let generation = slot.generation
-        let finished = await slot.wait(
-            for: self,
-            start: {
-                if pool?.submit(.call(self, slot)) == true { return }
-                slot.complete(generation: generation) { _ in .failure(self.busy(), number: 0) }
-            })
+    private func runOnWorker<Value: CallValue>(_ slot: CallSlot) async throws(StorageError) -> Value {
+        let (pool, operation, generation) = (policy.pool, slot.operation, slot.generation)
+        let finished = await slot.wait(as: .queued, for: self) {
+            if pool?.submit(.call(self, slot, generation: generation)) == true { return }
+            _ = slot.complete(generation: generation) { _ throws(StorageError) -> Nothing in throw self.busy() }
+        }
         guard finished else { throw abandoned(operation) }
         return try claim(slot)
     }
@@ -82,18 +84,12 @@ extension CallTarget {
     private func performCancellably(_ slot: CallSlot) async {
         let generation = slot.generation
         slot.expectCancellation()
-        slot.memory.pointee.flags |= 1 << 1  // MOOR_CALL_MAY_BLOCK
+        slot.fields.pointee.call.pointee.flags |= MOOR_CALL_MAY_BLOCK
         await withTaskCancellationHandler {
             perform(slot)
         } onCancel: {
             slot.cancel(.cancelled, generation: generation)
         }
-    }
-
-    private func cancelledBeforeCall() -> StorageError {
-        var error = StorageError(.cancelled, "cancelled while it waited for its turn", driver: identity.driver)
-        error.hadNoEffect = true
-        return error
     }
 
     private func busy() -> StorageError {
@@ -110,14 +106,23 @@ extension CallTarget {
         return error
     }
 
-    private func claim(_ slot: CallSlot) throws(StorageError) -> CallOutcome {
-        let outcome = slot.takeOutcome()
-        slot.finish()
-        CallSlots.shared.release(slot)
-        switch consume outcome {
-        case .failure(let error, _): throw error
-        case let outcome: return outcome
-        }
+    /// Takes the result of a call that is done. The slot is used up.
+    @inline(__always)
+    private func claim<Value: CallValue>(_ slot: CallSlot) throws(StorageError) -> Value {
+        guard slot.fields.pointee.result.kind == Value.resultKind else { throw failure(of: slot) }
+        let value = slot.fields.pointee.result.take(Value.self)
+        slot.end()
+        return value
+    }
+
+    @inline(never)
+    private func failure(of slot: CallSlot) -> StorageError {
+        let error =
+            slot.fields.pointee.result.failure
+            ?? identity.violation(.resultPresent, "\(slot.operation) was completed as another operation")
+        slot.fields.pointee.result.discard()
+        slot.end()
+        return error
     }
 
     /// Runs `body` on one of the object's worker threads; the calls it makes there don't change threads again.
@@ -125,7 +130,7 @@ extension CallTarget {
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         guard policy.blocks, let pool = policy.pool, !pool.isCurrent else { return try await body() }
-        let slot = try CallSlots.shared.acquire()
+        let slot = try CallSlots.acquire()
         slot.begin(.worker, target: self)
         let generation = slot.generation
         let result = SequenceResult<Value>()
@@ -138,7 +143,7 @@ extension CallTarget {
             result.task.withLock { $0 }?.cancel()
             throw abandoned(.worker)
         }
-        _ = try claim(slot)
+        let _: Nothing = try claim(slot)
         guard let value = result.value.withLock({ $0 }) else {
             throw StorageError(.internal, "a sequence of calls gave no result", driver: identity.driver)
         }
@@ -149,20 +154,19 @@ extension CallTarget {
         _ slot: CallSlot, generation: UInt64, _ result: SequenceResult<Value>, _ pool: WorkerPool,
         _ body: @escaping @Sendable () async throws -> Value
     ) async -> Bool {
-        await slot.wait(
-            for: self,
-            start: {
-                let task = Task(executorPreference: pool) {
-                    do {
-                        let value = try await body()
-                        result.value.withLock { $0 = .success(value) }
-                    } catch {
-                        result.value.withLock { $0 = .failure(error) }
-                    }
-                    slot.complete(generation: generation) { _ in .void }
+        await slot.wait(as: .queued, for: self) {
+            let task = Task(executorPreference: pool) {
+                guard slot.start(generation: generation) else { return }
+                do {
+                    let value = try await body()
+                    result.value.withLock { $0 = .success(value) }
+                } catch {
+                    result.value.withLock { $0 = .failure(error) }
                 }
-                result.task.withLock { $0 = task }
-            })
+                _ = slot.complete(generation: generation) { _ in Nothing() }
+            }
+            result.task.withLock { $0 = task }
+        }
     }
 }
 

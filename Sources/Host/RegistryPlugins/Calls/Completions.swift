@@ -7,31 +7,35 @@ import RegistryStorage
 // is borrowed, checks what can be checked without knowing the arguments, and wakes the caller.
 
 @inline(__always)
-private func finish(
-    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, number: UInt64 = 0,
-    _ success: (CallSlot, PluginIdentity) throws(StorageError) -> CallOutcome
+private func finish<Value: CallValue>(
+    _ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?,
+    _ success: (CallSlot, PluginIdentity) throws(StorageError) -> Value
 ) {
+    let context = CallContext(context)
     // A context that was never given out can't be answered to anybody.
-    guard let (slot, generation) = CallSlots.shared.find(context) else { return }
-    // Slots are never freed, so this one needn't be retained.
-    slot._withUnsafeGuaranteedRef { slot in
-        slot.complete(generation: generation) { identity in
-            if let error { return .failure(StorageError(error, identity), number: number) }
-            do throws(StorageError) {
-                return try success(slot, identity)
-            } catch {
-                return .failure(error, number: number)
-            }
-        }
+    guard let slot = CallSlots.find(context) else { return }
+    let isFirst = slot.complete(generation: context.generation) { identity throws(StorageError) -> Value in
+        if let error { throw StorageError(error, identity) }
+        return try success(slot, identity)
     }
+    if !isFirst { completedAgain(context) }
+}
+
+/// Nothing of the slot may be touched here, it may be another call's by now; and what a second completion brings isn't
+/// released, because it mostly is what the first one brought: a leak is the lesser evil.
+@inline(never)
+private func completedAgain(_ context: CallContext) {
+    guard let identity = PluginIdentity.find(context.plugin) else { return }
+    identity.violations.record(
+        .completesOnce, plugin: identity.name, "an operation was completed more than once; ignored")
 }
 
 func doneVoid(_ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?) {
-    finish(context, error) { _, _ in .void }
+    finish(context, error) { _, _ in Nothing() }
 }
 
 func doneNumber(_ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ value: UInt64) {
-    finish(context, error, number: value) { _, _ in .number(value) }
+    finish(context, error) { _, _ in value }
 }
 
 func doneBuffer(
@@ -41,11 +45,11 @@ func doneBuffer(
         guard let buffer = owned?.pointee else { throw identity.missingResult(slot.operation) }
         // A size_t beyond Int.max arrives as a negative number.
         guard buffer.len >= 0, buffer.ptr != nil || buffer.len == 0 else {
-            buffer.release?(buffer.release_ctx)
+            buffer.giveBack()
             throw identity.violation(
                 .lengthsInRange, "\(slot.operation) gave a buffer that can't be: \(UInt(bitPattern: buffer.len)) bytes")
         }
-        return .buffer(buffer)
+        return buffer
     }
 }
 
@@ -54,8 +58,7 @@ func doneStat(
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
         guard let stat else { throw identity.missingResult(slot.operation) }
-        // Who asked knows the path.
-        return .stat(try StorageStat(stat, path: "", slot.operation, identity))
+        return try FoundStat(stat, slot, identity)
     }
 }
 
@@ -64,7 +67,7 @@ func donePage(
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
         guard let page else { throw identity.missingResult(slot.operation) }
-        return .page(try StoragePage(page, slot, identity))
+        return try StoragePage(page, slot, identity)
     }
 }
 
@@ -75,9 +78,10 @@ func doneReader(
         guard let owned else { throw identity.missingResult(slot.operation) }
         try identity.checkSize(owned.pointee.struct_size, of: moor_reader.self, "moor_reader")
         do throws(StorageError) {
-            return .reader(owned.pointee, etag: try identity.text(owned.pointee.etag, "a reader's etag"))
+            return OpenedReader(
+                table: owned.pointee, etag: try identity.text(owned.pointee.etag, "a reader's etag"))
         } catch {
-            CallOutcome.reader(owned.pointee, etag: "").releaseUnclaimed()
+            OpenedReader(table: owned.pointee, etag: "").giveBack()
             throw error
         }
     }
@@ -91,11 +95,12 @@ func doneWriter(
         try identity.checkSize(owned.pointee.struct_size, of: moor_writer.self, "moor_writer")
         let token = owned.pointee.resume_token
         guard (0...1024).contains(token.len), token.ptr != nil || token.len == 0 else {
-            CallOutcome.writer(owned.pointee, token: []).releaseUnclaimed()
+            OpenedWriter(table: owned.pointee, token: []).giveBack()
             throw identity.violation(
                 .lengthsInRange, "a writer's resume_token has \(UInt(bitPattern: token.len)) bytes; at most 1024")
         }
-        return .writer(owned.pointee, token: [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len)))
+        return OpenedWriter(
+            table: owned.pointee, token: [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len)))
     }
 }
 
@@ -104,12 +109,13 @@ func doneItems(
     _ items: UnsafePointer<moor_item_result>?, _ count: Int
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
-        guard count == slot.partCount, items != nil || count == 0 else {
+        guard count == slot.arguments.partCount, items != nil || count == 0 else {
             throw identity.violation(
-                .lengthsInRange, "remove_batch gave \(count) results for \(slot.partCount) paths")
+                .lengthsInRange, "remove_batch gave \(count) results for \(slot.arguments.partCount) paths")
         }
         let results = UnsafeBufferPointer(start: items, count: count)
-        return .codes(results.map { $0.code == 0 ? nil : StorageError.Code(rawValue: $0.code) ?? .internal })
+        return ItemCodes(
+            codes: results.map { $0.code == 0 ? nil : StorageError.Code(rawValue: $0.code) ?? .internal })
     }
 }
 
@@ -120,7 +126,7 @@ func doneInstance(
     finish(context, error) { slot, identity throws(StorageError) in
         guard let instance else { throw identity.missingResult(slot.operation) }
         try identity.checkSize(instance.pointee.struct_size, of: moor_instance.self, "moor_instance")
-        return .instance(instance.pointee)
+        return instance.pointee
     }
 }
 
@@ -129,7 +135,8 @@ extension PluginIdentity {
         violation(.resultPresent, "\(operation) completed with neither an error nor a result")
     }
 
-    func checkSize<Table>(_ size: UInt32, of table: Table.Type, _ name: String) throws(StorageError) {
+    @inline(__always)
+    func checkSize<Table>(_ size: UInt32, of table: Table.Type, _ name: StaticString) throws(StorageError) {
         guard Int(size) >= MemoryLayout<Table>.size else {
             throw violation(
                 .tableSize, "\(name) has struct_size \(size); revision 1 has \(MemoryLayout<Table>.size)")
@@ -157,18 +164,17 @@ extension PluginIdentity {
     }
 }
 
-extension StorageStat {
+extension FoundStat {
+    @inline(__always)
     fileprivate init(
-        _ stat: UnsafePointer<moor_stat>, path: String?, _ operation: CallOperation, _ identity: PluginIdentity
+        _ stat: UnsafePointer<moor_stat>, _ slot: CallSlot, _ identity: PluginIdentity
     ) throws(StorageError) {
         try identity.checkSize(stat.pointee.struct_size, of: moor_stat.self, "moor_stat")
-        guard let kind = Kind(rawValue: stat.pointee.kind) else {
-            throw identity.violation(.lengthsInRange, "\(operation) gave an entry of kind \(stat.pointee.kind)")
+        guard let kind = StorageStat.Kind(rawValue: stat.pointee.kind) else {
+            throw identity.violation(.lengthsInRange, "\(slot.operation) gave an entry of kind \(stat.pointee.kind)")
         }
-        let name: String
-        if let path { name = path } else { name = try identity.text(stat.pointee.path, "the path of an entry") }
         self.init(
-            path: name, kind: kind, size: stat.pointee.size, modified: stat.pointee.mtime_ns,
+            kind: kind, size: stat.pointee.size, modified: stat.pointee.mtime_ns,
             etag: try identity.text(stat.pointee.etag, "an etag"),
             checksum: try identity.text(stat.pointee.checksum, "a checksum"))
     }
@@ -180,19 +186,21 @@ extension StoragePage {
     ) throws(StorageError) {
         try identity.checkSize(page.pointee.struct_size, of: moor_page.self, "moor_page")
         let count = page.pointee.nentries
-        guard (0...Int(slot.flags)).contains(count) else {
+        guard (0...Int(slot.arguments.flags)).contains(count) else {
             throw identity.violation(
                 .lengthsInRange,
-                "\(slot.operation) gave \(UInt(bitPattern: count)) entries; \(slot.flags) were asked for")
+                "\(slot.operation) gave \(UInt(bitPattern: count)) entries; \(slot.arguments.flags) were asked for")
         }
-        var order = EntryOrder(path: slot.path, token: slot.bytes)
+        var order = EntryOrder(path: slot.arguments.path, token: slot.arguments.bytes)
         var entries: [StorageStat] = []
         entries.reserveCapacity(count)
         for index in 0..<count {
             guard let entry = page.pointee.entries.flatMap({ $0[index] }) else {
                 throw identity.violation(.resultPresent, "\(slot.operation) gave a page with missing entries")
             }
-            entries.append(try StorageStat(entry, path: nil, slot.operation, identity))
+            let stat = try FoundStat(entry, slot, identity)
+            let path = try identity.text(entry.pointee.path, "the path of an entry")
+            entries.append(stat.at(path))
             guard order.accepts(entry.pointee.path) else {
                 throw identity.violation(
                     .entriesAscend,

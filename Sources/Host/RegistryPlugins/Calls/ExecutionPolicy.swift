@@ -75,93 +75,12 @@ final class ExecutionPolicy: Sendable {
         return blocks && !pool.isCurrent
     }
 
-    func deadline(for operation: CallOperation) -> UInt64 {
+    /// When a call that begins now must be finished, CLOCK_MONOTONIC in nanoseconds; up to a tick of the coarse clock early.
+    @inline(__always)
+    func deadline(for operation: CallOperation) -> Int64 {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC_COARSE, &now)
-        let start = UInt64(now.tv_sec) &* 1_000_000_000 &+ UInt64(now.tv_nsec)
-        switch operation {
-        case .write, .commit, .sync, .move, .copy, .remove, .removeBatch, .checksum, .worker, .create, .start, .stop:
-            return start &+ timeouts.transfer
-        default: return start &+ timeouts.call
-        }
-    }
-}
-
-/// Lets so many callers in at once, the others in the order they came.
-final class ConcurrencyGate: Sendable {
-    private struct Waiter {
-        let id: UInt64
-        let continuation: UnsafeContinuation<Bool, Never>
-    }
-
-    private struct State {
-        var free: Int
-        var nextID: UInt64 = 0
-        var waiters: [Waiter] = []
-        /// Waiters that were cancelled before they stood in the queue.
-        var cancelled: Set<UInt64> = []
-    }
-
-    private let state: Mutex<State>
-
-    init(limit: Int) {
-        state = Mutex(State(free: limit))
-    }
-
-    /// Waits for a place.
-    /// - Returns: false if the task was cancelled while it waited: then it has none.
-    func enter() async -> Bool {
-        let id: UInt64? = state.withLock { state in
-            if state.free > 0 {
-                state.free -= 1
-                return nil
-            }
-            state.nextID += 1
-            return state.nextID
-        }
-        guard let id else { return true }
-        let entered = await withTaskCancellationHandler {
-            await withUnsafeContinuation { wait(id, $0) }
-        } onCancel: {
-            cancel(id)
-        }
-        // A cancellation that came too late for the queue has left its mark.
-        state.withLock { _ = $0.cancelled.remove(id) }
-        return entered
-    }
-
-    private func wait(_ id: UInt64, _ continuation: UnsafeContinuation<Bool, Never>) {
-        let entered: Bool? = state.withLock { state in
-            if state.cancelled.remove(id) != nil { return false }
-            if state.free > 0 {
-                state.free -= 1
-                return true
-            }
-            state.waiters.append(Waiter(id: id, continuation: continuation))
-            return nil
-        }
-        if let entered { continuation.resume(returning: entered) }
-    }
-
-    private func cancel(_ id: UInt64) {
-        let waiter: Waiter? = state.withLock { state in
-            guard let index = state.waiters.firstIndex(where: { $0.id == id }) else {
-                state.cancelled.insert(id)
-                return nil
-            }
-            return state.waiters.remove(at: index)
-        }
-        waiter?.continuation.resume(returning: false)
-    }
-
-    func leave() {
-        let next: Waiter? = state.withLock { state in
-            if state.waiters.isEmpty {
-                state.free += 1
-                return nil
-            }
-            return state.waiters.removeFirst()
-        }
-        next?.continuation.resume(returning: true)
+        let start = UInt64(bitPattern: Int64(now.tv_sec &* 1_000_000_000 &+ now.tv_nsec))
+        return Int64(clamping: start &+ (operation.isTransfer ? timeouts.transfer : timeouts.call))
     }
 }

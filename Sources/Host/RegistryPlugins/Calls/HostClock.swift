@@ -3,7 +3,7 @@ import Synchronization
 
 /// The host's one clock thread: timers of plugins, deadlines of waiting calls, growth of stuck pools.
 ///
-/// It starts with the first use, ticks while calls wait (each 100 ms; each 10 ms while jobs wait for a worker), and sleeps
+/// It starts with the first use, ticks while calls wait (each 100 ms; each 10 ms while jobs wait for a worker, and a little longer), and sleeps
 /// otherwise.
 final class HostClock: @unchecked Sendable {
     // @unchecked: everything mutable is under `mutex` or atomic.
@@ -20,6 +20,8 @@ final class HostClock: @unchecked Sendable {
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private let sleeps = Atomic<Bool>(false)
     private var isStarted = false
+    /// Somebody wants the clock to look before its next tick.
+    private var isWoken = false
     private var timers: [Timer] = []
     private var nextID: UInt64 = 1
     private var running: UInt64 = 0
@@ -42,7 +44,14 @@ final class HostClock: @unchecked Sendable {
         if sleeps.load(ordering: .sequentiallyConsistent) || !startedHint.load(ordering: .relaxed) { wake() }
     }
 
+    /// Jobs began to wait for a worker: the clock must look soon, and often.
+    func noteWaitingJobs() {
+        if !looksOften.load(ordering: .relaxed), !looksOften.exchange(true, ordering: .relaxed) { wake() }
+    }
+
     private let startedHint = Atomic<Bool>(false)
+    /// Whether the clock ticks each 10 ms: while jobs wait, and a little longer.
+    private let looksOften = Atomic<Bool>(false)
 
     func watch(_ pool: WorkerPool) {
         locked {
@@ -90,6 +99,7 @@ final class HostClock: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         if !isStarted { start() }
         sleeps.store(false, ordering: .sequentiallyConsistent)
+        isWoken = true
         pthread_cond_broadcast(condition)
         pthread_mutex_unlock(mutex)
     }
@@ -110,13 +120,18 @@ final class HostClock: @unchecked Sendable {
         var signals = sigset_t()
         sigfillset(&signals)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-        var quietTicks = 0
+        var (quietTicks, ticksWithoutJobs) = (0, 0)
         while true {
             let now = monotonicNanoseconds()
             runDueTimers(now)
             let (jobsWait, callsWait) = look(now)
             quietTicks = jobsWait || callsWait ? 0 : quietTicks + 1
-            sleep(from: now, jobsWait: jobsWait, quiet: quietTicks > 10)
+            ticksWithoutJobs = jobsWait ? 0 : ticksWithoutJobs + 1
+            if ticksWithoutJobs == 10, looksOften.exchange(false, ordering: .sequentiallyConsistent) {
+                // A job that began to wait since the last look has not seen that nobody looks.
+                continue
+            }
+            sleep(from: now, jobsWait: ticksWithoutJobs < 10, quiet: quietTicks > 10)
         }
     }
 
@@ -124,7 +139,7 @@ final class HostClock: @unchecked Sendable {
         let pools = locked { self.pools.compactMap { $0() } }
         var jobsWait = false
         for pool in pools where pool.growIfStuck(at: now) { jobsWait = true }
-        let callsWait = CallSlots.shared.checkDeadlines(now: now)
+        let callsWait = CallSlots.checkDeadlines(now: now)
         return (jobsWait, callsWait)
     }
 
@@ -149,11 +164,15 @@ final class HostClock: @unchecked Sendable {
     private func sleep(from now: UInt64, jobsWait: Bool, quiet: Bool) {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
+        guard !isWoken else {
+            isWoken = false
+            return
+        }
         var until = now &+ (jobsWait ? 10_000_000 : 100_000_000)
         if quiet {
             sleeps.store(true, ordering: .sequentiallyConsistent)
             // A call that began to wait since the last look has not seen that the clock sleeps.
-            if CallSlots.shared.anyWaits {
+            if CallSlots.anyWaits {
                 sleeps.store(false, ordering: .sequentiallyConsistent)
             } else {
                 until = .max
@@ -162,9 +181,11 @@ final class HostClock: @unchecked Sendable {
         if let due = timers.lazy.map(\.due).min(), due < until { until = due }
         if until == .max {
             while sleeps.load(ordering: .relaxed) { pthread_cond_wait(condition, mutex) }
+            isWoken = false
             return
         }
         var time = timespec(tv_sec: Int(until / 1_000_000_000), tv_nsec: Int(until % 1_000_000_000))
         pthread_cond_timedwait(condition, mutex, &time)
+        isWoken = false
     }
 }

@@ -1,27 +1,51 @@
 import RegistryStorage
+import Synchronization
 
-/// Who a plugin is, for errors and logs. Never freed, as the plugin is never unloaded.
-final class PluginIdentity: Sendable {
-    /// The plugin's name, for violations.
-    let name: String
-    /// What errors name: the component as the configuration names it; in a stack the innermost driver.
-    let driver: String
-    let violations: ViolationLog
+/// Who a plugin is, for errors and logs: a pointer to memory that is never freed, as the plugin is never unloaded. It costs
+/// no reference counting.
+struct PluginIdentity: @unchecked Sendable {
+    // @unchecked: the record never changes.
 
-    private init(name: String, driver: String, violations: ViolationLog) {
-        self.name = name
-        self.driver = driver
-        self.violations = violations
+    private struct Record {
+        let name: String
+        let driver: String
+        let violations: ViolationLog
+        let number: UInt32
     }
 
+    private let record: UnsafePointer<Record>
+
+    /// The plugin's name, for violations.
+    var name: String { record.pointee.name }
+    /// What errors name: the component as the configuration names it; in a stack the innermost driver.
+    var driver: String { record.pointee.driver }
+    var violations: ViolationLog { record.pointee.violations }
+    /// Names the identity in the context of its calls, so that one that is completed again is laid to the right charge. 0:
+    /// there were too many; then it is laid to nobody's.
+    @inline(__always)
+    var number: UInt32 { record.pointee.number }
+
     static func make(name: String, driver: String, violations: ViolationLog) -> PluginIdentity {
-        let identity = PluginIdentity(name: name, driver: driver, violations: violations)
-        // Slots keep unowned references to the identity of their last user for ever.
-        _ = Unmanaged.passRetained(identity)
-        return identity
+        numbered.withLock { numbered in
+            let number = numbered.count + 1 < 1 << CallContext.pluginBits ? UInt32(numbered.count + 1) : 0
+            let record = UnsafeMutablePointer<Record>.allocate(capacity: 1)
+            record.initialize(to: Record(name: name, driver: driver, violations: violations, number: number))
+            let identity = PluginIdentity(record: UnsafePointer(record))
+            if number != 0 { numbered.append(identity) }
+            return identity
+        }
+    }
+
+    /// Those with a number, from 1 on.
+    private static let numbered = Mutex<[PluginIdentity]>([])
+
+    /// The identity with a number; nil for 0, and for numbers that were never given out.
+    static func find(_ number: UInt32) -> PluginIdentity? {
+        numbered.withLock { number != 0 && number <= $0.count ? $0[Int(number) - 1] : nil }
     }
 
     /// Notes a broken rule and gives it as the error that the caller of the operation gets.
+    @inline(never)
     func violation(_ rule: PluginError.Rule, _ message: String) -> StorageError {
         StorageError(.internal, violations.record(rule, plugin: name, message).description, driver: driver)
     }

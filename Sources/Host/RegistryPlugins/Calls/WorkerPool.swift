@@ -11,14 +11,17 @@ final class WorkerPool: TaskExecutor, @unchecked Sendable {
     enum Job {
         case function(@Sendable () -> Void)
         case task(UnownedJob)
-        case call(any CallTarget, CallSlot)
+        case call(any CallTarget, CallSlot, generation: UInt64)
     }
 
     private struct State {
         var queue: [(job: Job, since: UInt64)] = []
         var head = 0
         var threads = 0
+        /// Threads that wait for a job and weren't woken for one.
         var idle = 0
+        /// Threads that were woken but don't run yet: each is meant for one job.
+        var woken = 0
         var isStopped = false
     }
 
@@ -67,10 +70,17 @@ final class WorkerPool: TaskExecutor, @unchecked Sendable {
         state.queue.append((job, now))
         let wakes = state.idle > 0
         let grows = !wakes && needsThread(at: now)
+        if wakes {
+            state.idle -= 1
+            state.woken += 1
+        }
         if grows { state.threads += 1 }
+        let mayGrow = !wakes && !grows && state.threads < maximumThreads
         pthread_mutex_unlock(mutex)
         if wakes { pthread_cond_signal(condition) }
         if grows { startThread() }
+        // Nobody may come to notice when the job has waited too long, so the clock looks.
+        if mayGrow { HostClock.shared.noteWaitingJobs() }
         return true
     }
 
@@ -144,7 +154,8 @@ final class WorkerPool: TaskExecutor, @unchecked Sendable {
             switch job {
             case .function(let body): body()
             case .task(let task): task.runSynchronously(on: executor)
-            case .call(let target, let slot): slot.performOnWorker(target)
+            case .call(let target, let slot, let generation):
+                slot.performOnWorker(target, generation: generation)
             }
         }
     }
@@ -159,9 +170,9 @@ final class WorkerPool: TaskExecutor, @unchecked Sendable {
                 return nil
             }
             state.idle += 1
-            let woken = waitForJob()
-            state.idle -= 1
-            if !woken, state.queue.count == state.head, state.threads > initialThreads {
+            let signalled = waitForJob()
+            if state.woken > 0 { state.woken -= 1 } else { state.idle -= 1 }
+            if !signalled, state.queue.count == state.head, state.threads > initialThreads {
                 state.threads -= 1
                 return nil
             }

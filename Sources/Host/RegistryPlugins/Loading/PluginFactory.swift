@@ -26,11 +26,13 @@ final class PluginFactory: CallTarget, @unchecked Sendable {
     var identity: PluginIdentity { plugin.identity }
 
     func perform(_ slot: CallSlot) {
-        let call = UnsafePointer(slot.memory)
+        let call = slot.call
         switch slot.operation {
-        case .schema: table.config_schema?(table.obj, call, slot.path, doneBuffer)
-        case .validate: table.validate?(table.obj, call, slot.path, slot.bytes, doneBuffer)
-        default: table.create?(table.obj, call, slot.path, slot.path2, slot.bytes, doneInstance)
+        case .schema: table.config_schema?(table.obj, call, slot.arguments.path, doneBuffer)
+        case .validate: table.validate?(table.obj, call, slot.arguments.path, slot.arguments.bytes, doneBuffer)
+        default:
+            table.create?(
+                table.obj, call, slot.arguments.path, slot.arguments.path2, slot.arguments.bytes, doneInstance)
         }
     }
 
@@ -49,12 +51,10 @@ final class PluginFactory: CallTarget, @unchecked Sendable {
     private func buffer(
         _ operation: CallOperation, _ component: String, options: String
     ) async throws(StorageError) -> [UInt8] {
-        let slot = try CallSlots.shared.acquire()
-        slot.path = slot.store(component)
-        slot.bytes = slot.store([UInt8](options.utf8))
-        guard case .buffer(let buffer) = try await run(slot, operation) else {
-            throw identity.missingResult(operation)
-        }
+        let slot = try CallSlots.acquire()
+        slot.arguments.path = slot.store(component)
+        slot.arguments.bytes = slot.store([UInt8](options.utf8))
+        let buffer: moor_buf = try await run(slot, operation)
         defer { buffer.release?(buffer.release_ctx) }
         guard (0...1 << 20).contains(buffer.len) else {
             throw identity.violation(.lengthsInRange, "\(operation) gave \(UInt(bitPattern: buffer.len)) bytes")
@@ -64,11 +64,11 @@ final class PluginFactory: CallTarget, @unchecked Sendable {
 
     /// Makes an instance.
     func create(_ component: String, options: String) async throws(StorageError) -> PluginInstance {
-        let slot = try CallSlots.shared.acquire()
-        slot.path = slot.store(component)
-        slot.path2 = slot.store(component)
-        slot.bytes = slot.store([UInt8](options.utf8))
-        guard case .instance(let table) = try await run(slot, .create) else { throw identity.missingResult(.create) }
+        let slot = try CallSlots.acquire()
+        slot.arguments.path = slot.store(component)
+        slot.arguments.path2 = slot.store(component)
+        slot.arguments.bytes = slot.store([UInt8](options.utf8))
+        let table: moor_instance = try await run(slot, .create)
         guard table.get_interface != nil, table.destroy != nil else {
             throw identity.violation(.tableSize, "moor_instance has no get_interface or no destroy")
         }

@@ -33,7 +33,7 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
     }
 
     func perform(_ slot: CallSlot) {
-        let call = UnsafePointer(slot.memory)
+        let call = slot.call
         switch slot.operation {
         case .start: table.start?(table.obj, call, doneVoid)
         case .drain: table.drain?(table.obj, call, doneVoid)
@@ -44,14 +44,14 @@ final class PluginInstance: CallTarget, @unchecked Sendable {
 
     func start() async throws(StorageError) {
         guard table.start != nil else { return }
-        _ = try await run(try CallSlots.shared.acquire(), .start)
+        let _: Nothing = try await run(try CallSlots.acquire(), .start)
     }
 
     /// Lets running work end and stops the instance; once.
     func stop() async throws(StorageError) {
         guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        if table.drain != nil { _ = try await run(try CallSlots.shared.acquire(), .drain) }
-        if table.stop != nil { _ = try await run(try CallSlots.shared.acquire(), .stop) }
+        if table.drain != nil { let _: Nothing = try await run(try CallSlots.acquire(), .drain) }
+        if table.stop != nil { let _: Nothing = try await run(try CallSlots.acquire(), .stop) }
     }
 
     /// The table of a role.

@@ -85,23 +85,25 @@ func exportedList(
     _ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>, _ path: moor_str, _ token: moor_bytes,
     _ limit: UInt32, _ done: @escaping moor_done_page
 ) {
-    guard let context = ExportedCall(obj, call) else { return }
-    let (path, cursor) = (path.string, StorageCursor(token))
-    context.start {
-        try await context.driver.list(try StoragePath(path), from: cursor, limit: limit == 0 ? 1000 : Int(limit))
-    } _: {
-        finish($0, context, done)
-    }
+    exportPage(obj, call, path, token, limit, done) { try await $0.list($1, from: $2, limit: $3) }
 }
 
 func exportedWalk(
     _ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>, _ path: moor_str, _ token: moor_bytes,
     _ limit: UInt32, _ done: @escaping moor_done_page
 ) {
+    exportPage(obj, call, path, token, limit, done) { try await $0.walk($1, from: $2, limit: $3) }
+}
+
+private func exportPage(
+    _ obj: UnsafeMutableRawPointer?, _ call: UnsafePointer<moor_call>, _ path: moor_str, _ token: moor_bytes,
+    _ limit: UInt32, _ done: @escaping moor_done_page,
+    _ page: @escaping @Sendable (any StorageDriver, StoragePath, StorageCursor, Int) async throws -> StoragePage
+) {
     guard let context = ExportedCall(obj, call) else { return }
     let (path, cursor) = (path.string, StorageCursor(token))
     context.start {
-        try await context.driver.walk(try StoragePath(path), from: cursor, limit: limit == 0 ? 1000 : Int(limit))
+        try await page(context.driver, try StoragePath(path), cursor, limit == 0 ? 1000 : Int(limit))
     } _: {
         finish($0, context, done)
     }

@@ -9,29 +9,27 @@ extension PluginStorageDriver {
             if let bypass, bypass.offers(slot.operation) { return bypass.perform(slot) }
             let error = StorageError(
                 .unsupported, "\(slot.operation) is not implemented, so it is refused", driver: name)
-            return slot.complete(with: .failure(error, number: 0))
+            return slot.fail(error)
         }
-        let call = UnsafePointer(slot.memory)
-        let obj = table.obj
-        switch slot.operation {
-        case .getContent: table.get_content?(obj, call, slot.path, slot.number1, doneBuffer)
-        case .putContent: table.put_content?(obj, call, slot.path, slot.bytes, slot.condition, doneStat)
+        let (obj, call, given) = (table.obj, slot.call, slot.arguments)
+        switch given.operation {
+        case .getContent: table.get_content?(obj, call, given.path, given.number1, doneBuffer)
+        case .putContent: table.put_content?(obj, call, given.path, given.bytes, given.condition, doneStat)
         case .openReader:
-            table.open_reader?(obj, call, slot.path, slot.number1, slot.number2, 0, doneReader)
+            table.open_reader?(obj, call, given.path, given.number1, given.number2, 0, doneReader)
         case .openWriter:
             table.open_writer?(
-                obj, call, slot.path, slot.flags, slot.number1, slot.bytes, slot.number2, doneWriter)
-        case .stat: table.stat_path?(obj, call, slot.path, doneStat)
-        case .list: table.list_page?(obj, call, slot.path, slot.bytes, slot.flags, donePage)
-        case .walk: table.walk_page?(obj, call, slot.path, slot.bytes, slot.flags, donePage)
-        case .move: table.move_path?(obj, call, slot.path, slot.path2, slot.condition, doneVoid)
-        case .remove: table.remove_path?(obj, call, slot.path, slot.flags, doneVoid)
-        case .copy: table.copy_path?(obj, call, slot.path, slot.path2, slot.condition, doneStat)
-        case .checksum: table.checksum_path?(obj, call, slot.path, slot.path2, doneBuffer)
+                obj, call, given.path, given.flags, given.number1, given.bytes, given.number2, doneWriter)
+        case .stat: table.stat_path?(obj, call, given.path, doneStat)
+        case .list: table.list_page?(obj, call, given.path, given.bytes, given.flags, donePage)
+        case .walk: table.walk_page?(obj, call, given.path, given.bytes, given.flags, donePage)
+        case .move: table.move_path?(obj, call, given.path, given.path2, given.condition, doneVoid)
+        case .remove: table.remove_path?(obj, call, given.path, given.flags, doneVoid)
+        case .copy: table.copy_path?(obj, call, given.path, given.path2, given.condition, doneStat)
+        case .checksum: table.checksum_path?(obj, call, given.path, given.path2, doneBuffer)
         case .redirect, .removeBatch: performWithStructure(slot, call)
         default:
-            slot.complete(
-                with: .failure(StorageError(.internal, "\(slot.operation) is not a storage operation"), number: 0))
+            slot.fail(StorageError(.internal, "\(slot.operation) is not a storage operation"))
         }
     }
 
@@ -39,7 +37,7 @@ extension PluginStorageDriver {
         if slot.operation == .redirect, let request = slot.redirectRequest {
             table.redirect_url?(table.obj, call, request, doneBuffer)
         } else if let paths = slot.pathList {
-            table.remove_batch?(table.obj, call, paths, slot.partCount, doneItems)
+            table.remove_batch?(table.obj, call, paths, slot.arguments.partCount, doneItems)
         }
     }
 }
@@ -64,13 +62,13 @@ extension CallSlot {
         var value = moor_redirect_req()
         value.struct_size = UInt32(MemoryLayout<moor_redirect_req>.size)
         value.method = request.method.rawValue
-        value.path = path
+        value.path = arguments.path
         value.client_addr = store(request.clientAddress)
         value.user_agent = store(request.userAgent)
-        value.ttl_ms = Int64(clamping: number1)
+        value.ttl_ms = Int64(clamping: arguments.number1)
         value.range_length = .max
         place.initialize(to: value)
-        structure = UnsafeRawPointer(place)
+        arguments.structure = UnsafeRawPointer(place)
     }
 
     /// Fills the array that `remove_batch` reads.
@@ -78,15 +76,15 @@ extension CallSlot {
         let place = allocate(max(1, paths.count) * MemoryLayout<moor_str>.stride, alignment: 8)
             .bindMemory(to: moor_str.self, capacity: max(1, paths.count))
         for (index, path) in paths.enumerated() { (place + index).initialize(to: store(path)) }
-        partCount = paths.count
-        structure = UnsafeRawPointer(place)
+        arguments.partCount = paths.count
+        arguments.structure = UnsafeRawPointer(place)
     }
 
     var redirectRequest: UnsafePointer<moor_redirect_req>? {
-        structure?.assumingMemoryBound(to: moor_redirect_req.self)
+        arguments.structure?.assumingMemoryBound(to: moor_redirect_req.self)
     }
 
     var pathList: UnsafePointer<moor_str>? {
-        structure?.assumingMemoryBound(to: moor_str.self)
+        arguments.structure?.assumingMemoryBound(to: moor_str.self)
     }
 }

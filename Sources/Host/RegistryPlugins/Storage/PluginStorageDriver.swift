@@ -57,8 +57,8 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
 
     func content(at path: StoragePath, limit: Int) async throws(StorageError) -> ByteBuffer {
         let slot = try slot(path)
-        slot.number1 = UInt64(max(0, limit))
-        guard case .buffer(let buffer) = try await run(slot, .getContent) else { throw unexpected(.getContent) }
+        slot.arguments.number1 = UInt64(max(0, limit))
+        let buffer: moor_buf = try await run(slot, .getContent)
         return try take(buffer, limit: limit, .getContent)
     }
 
@@ -66,23 +66,20 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         _ body: ByteBuffer, at path: StoragePath, if condition: StorageCondition?
     ) async throws(StorageError) -> StorageStat {
         let slot = try slot(path)
-        slot.bytes = slot.refer(to: body)
-        slot.condition = slot.store(condition)
-        guard case .stat(var stat) = try await run(slot, .putContent) else { throw unexpected(.putContent) }
-        stat.path = path.string
-        return stat
+        slot.arguments.bytes = slot.refer(to: body)
+        slot.arguments.condition = slot.store(condition)
+        let found: FoundStat = try await run(slot, .putContent)
+        return found.at(path.string)
     }
 
     func openReader(
         at path: StoragePath, offset: UInt64, length: UInt64?
     ) async throws(StorageError) -> any StorageReader {
         let slot = try slot(path)
-        slot.number1 = offset
-        slot.number2 = length ?? .max
-        guard case .reader(let table, let etag) = try await run(slot, .openReader) else {
-            throw unexpected(.openReader)
-        }
-        let reader = PluginStorageReader(table, etag: etag, driver: self)
+        slot.arguments.number1 = offset
+        slot.arguments.number2 = length ?? .max
+        let opened: OpenedReader = try await run(slot, .openReader)
+        let reader = PluginStorageReader(opened, driver: self)
         try reader.check(offset: offset, length: length)
         return reader
     }
@@ -93,27 +90,24 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         let slot = try slot(path)
         switch mode {
         case .create:
-            slot.flags = 0
-            slot.number1 = 0
-            slot.bytes = moor_bytes()
+            slot.arguments.flags = 0
+            slot.arguments.number1 = 0
+            slot.arguments.bytes = moor_bytes()
         case .append(let offset, let token):
-            slot.flags = 1
-            slot.number1 = offset ?? .max
-            slot.bytes = slot.store(token)
+            slot.arguments.flags = 1
+            slot.arguments.number1 = offset ?? .max
+            slot.arguments.bytes = slot.store(token)
         }
-        slot.number2 = sizeHint ?? .max
-        guard case .writer(let table, let token) = try await run(slot, .openWriter) else {
-            throw unexpected(.openWriter)
-        }
-        let writer = PluginStorageWriter(table, path: path.string, token: token, driver: self)
+        slot.arguments.number2 = sizeHint ?? .max
+        let opened: OpenedWriter = try await run(slot, .openWriter)
+        let writer = PluginStorageWriter(opened, path: path.string, driver: self)
         try await writer.check(mode)
         return writer
     }
 
     func stat(_ path: StoragePath) async throws(StorageError) -> StorageStat {
-        guard case .stat(var stat) = try await run(try slot(path), .stat) else { throw unexpected(.stat) }
-        stat.path = path.string
-        return stat
+        let found: FoundStat = try await run(try slot(path), .stat)
+        return found.at(path.string)
     }
 
     func list(
@@ -133,24 +127,24 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         _ source: StoragePath, to destination: StoragePath, if condition: StorageCondition?
     ) async throws(StorageError) {
         let slot = try slot(source)
-        slot.path2 = slot.store(destination.string)
-        slot.condition = slot.store(condition)
-        _ = try await run(slot, .move)
+        slot.arguments.path2 = slot.store(destination.string)
+        slot.arguments.condition = slot.store(condition)
+        let _: Nothing = try await run(slot, .move)
     }
 
     func remove(_ path: StoragePath, tree: Bool) async throws(StorageError) {
         if tree { try require(.removeTree, .remove) }
         let slot = try slot(path)
-        slot.flags = tree ? 1 : 0
-        _ = try await run(slot, .remove)
+        slot.arguments.flags = tree ? 1 : 0
+        let _: Nothing = try await run(slot, .remove)
     }
 
     func redirectURL(_ request: StorageRedirect) async throws(StorageError) -> String? {
         let slot = try slot(request.path)
-        slot.flags = request.method.rawValue
-        slot.number1 = UInt64(max(0, request.lifetime.components.seconds)) &* 1000
+        slot.arguments.flags = request.method.rawValue
+        slot.arguments.number1 = UInt64(max(0, request.lifetime.components.seconds)) &* 1000
         slot.prepareRedirect(request)
-        guard case .buffer(let buffer) = try await run(slot, .redirect) else { throw unexpected(.redirect) }
+        let buffer: moor_buf = try await run(slot, .redirect)
         let url = try take(buffer, limit: 16_384, .redirect)
         guard url.readableBytes > 0 else { return nil }
         guard let text = String(validating: url.readableBytesView, as: UTF8.self) else {
@@ -164,11 +158,10 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
     ) async throws(StorageError) -> StorageStat {
         try require(.copy, .copy)
         let slot = try slot(source)
-        slot.path2 = slot.store(destination.string)
-        slot.condition = slot.store(condition)
-        guard case .stat(var stat) = try await run(slot, .copy) else { throw unexpected(.copy) }
-        stat.path = destination.string
-        return stat
+        slot.arguments.path2 = slot.store(destination.string)
+        slot.arguments.condition = slot.store(condition)
+        let found: FoundStat = try await run(slot, .copy)
+        return found.at(destination.string)
     }
 
     func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError.Code?] {
@@ -176,17 +169,17 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         guard paths.count <= 1000 else {
             throw StorageError(.invalidArgument, "\(paths.count) paths in a batch; at most 1000", driver: name)
         }
-        let slot = try CallSlots.shared.acquire()
+        let slot = try CallSlots.acquire()
         slot.store(paths: paths.map(\.string))
-        guard case .codes(let codes) = try await run(slot, .removeBatch) else { throw unexpected(.removeBatch) }
-        return codes
+        let results: ItemCodes = try await run(slot, .removeBatch)
+        return results.codes
     }
 
     func checksum(of path: StoragePath, algorithm: String) async throws(StorageError) -> String {
         try require(.checksum, .checksum)
         let slot = try slot(path)
-        slot.path2 = slot.store(algorithm)
-        guard case .buffer(let buffer) = try await run(slot, .checksum) else { throw unexpected(.checksum) }
+        slot.arguments.path2 = slot.store(algorithm)
+        let buffer: moor_buf = try await run(slot, .checksum)
         return String(buffer: try take(buffer, limit: 1024, .checksum))
     }
 
@@ -209,8 +202,8 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
             throw StorageError(
                 .invalidArgument, "the path has \(path.string.utf8.count) bytes; at most \(maximumPath)", driver: name)
         }
-        let slot = try CallSlots.shared.acquire()
-        slot.path = slot.store(path.string)
+        let slot = try CallSlots.acquire()
+        slot.arguments.path = slot.store(path.string)
         return slot
     }
 
@@ -219,13 +212,12 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
     ) async throws(StorageError) -> StoragePage {
         let slot = try slot(path)
         switch cursor {
-        case .start: slot.bytes = moor_bytes()
-        case .after(let name): slot.bytes = slot.store([0] + name.utf8)
-        case .token(let token): slot.bytes = slot.store(token)
+        case .start: slot.arguments.bytes = moor_bytes()
+        case .after(let name): slot.arguments.bytes = slot.store([0] + name.utf8)
+        case .token(let token): slot.arguments.bytes = slot.store(token)
         }
-        slot.flags = UInt32(clamping: min(maximumPage, max(1, limit)))
-        guard case .page(let page) = try await run(slot, operation) else { throw unexpected(operation) }
-        return page
+        slot.arguments.flags = UInt32(clamping: min(maximumPage, max(1, limit)))
+        return try await run(slot, operation)
     }
 
     private func require(_ capability: StorageCapabilities, _ operation: CallOperation) throws(StorageError) {
@@ -236,10 +228,6 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
     }
 
     func offers(_ operation: CallOperation) -> Bool { offered >> UInt64(operation.rawValue) & 1 != 0 }
-
-    func unexpected(_ operation: CallOperation) -> StorageError {
-        identity.violation(.resultPresent, "\(operation) was completed as another operation")
-    }
 
     /// Copies a moved buffer and gives it back.
     func take(_ buffer: moor_buf, limit: Int, _ operation: CallOperation) throws(StorageError) -> ByteBuffer {

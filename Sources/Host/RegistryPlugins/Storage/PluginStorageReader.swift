@@ -26,9 +26,9 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
     private var position: UInt64 = 0
     private var isAtEnd = false
 
-    init(_ table: moor_reader, etag: String, driver: PluginStorageDriver) {
-        self.table = table
-        self.etag = etag
+    init(_ opened: OpenedReader, driver: PluginStorageDriver) {
+        table = opened.table
+        etag = opened.etag
         self.driver = driver
         if table.fd >= 0, table.flags & 1 != 0 {
             let descriptor = MovedDescriptor(table.fd)
@@ -90,16 +90,16 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
     }
 
     func perform(_ slot: CallSlot) {
-        table.read_next?(table.obj, UnsafePointer(slot.memory), Int(clamping: slot.number1), doneBuffer)
+        table.read_next?(table.obj, slot.call, Int(clamping: slot.arguments.number1), doneBuffer)
     }
 
     func next(upTo maximum: Int) async throws(StorageError) -> ByteBuffer? {
         guard maximum > 0, !isAtEnd else { return nil }
         if let file { return try await readFile(file, maximum) }
         guard table.read_next != nil else { return nil }
-        let slot = try CallSlots.shared.acquire()
-        slot.number1 = UInt64(maximum)
-        guard case .buffer(let moved) = try await run(slot, .read) else { throw driver.unexpected(.read) }
+        let slot = try CallSlots.acquire()
+        slot.arguments.number1 = UInt64(maximum)
+        let moved: moor_buf = try await run(slot, .read)
         let buffer = try driver.take(moved, limit: maximum, .read)
         return try advance(buffer)
     }

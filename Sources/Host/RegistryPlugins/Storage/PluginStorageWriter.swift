@@ -14,11 +14,11 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     private let isClosed = Atomic<Bool>(false)
     private var offset: UInt64
 
-    init(_ table: moor_writer, path: String, token: [UInt8], driver: PluginStorageDriver) {
-        self.table = table
+    init(_ opened: OpenedWriter, path: String, driver: PluginStorageDriver) {
+        table = opened.table
         self.path = path
         self.driver = driver
-        resumeToken = token
+        resumeToken = opened.token
         offset = table.durable_offset
     }
 
@@ -52,14 +52,18 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     }
 
     func perform(_ slot: CallSlot) {
-        let call = UnsafePointer(slot.memory)
+        let call = slot.call
         switch slot.operation {
         case .write:
-            if let parts = slot.parts {
-                table.write?(table.obj, call, UnsafePointer(parts), slot.partCount, doneNumber)
+            if let parts = slot.arguments.parts {
+                table.write?(table.obj, call, UnsafePointer(parts), slot.arguments.partCount, doneNumber)
             }
+        case .writeFile:
+            table.write_fd?(
+                table.obj, call, CInt(truncatingIfNeeded: slot.arguments.flags), slot.arguments.number1,
+                slot.arguments.number2, doneNumber)
         case .sync: table.sync_writer?(table.obj, call, doneNumber)
-        case .commit: table.commit?(table.obj, call, slot.condition, slot.path2, doneStat)
+        case .commit: table.commit?(table.obj, call, slot.arguments.condition, slot.arguments.path2, doneStat)
         default: table.cancel_writer?(table.obj, call, doneVoid)
         }
     }
@@ -67,9 +71,25 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     func write(_ parts: [ByteBuffer]) async throws(StorageError) -> UInt64 {
         var count: UInt64 = 0
         for part in parts { count += UInt64(part.readableBytes) }
-        let slot = try CallSlots.shared.acquire()
+        let slot = try CallSlots.acquire()
         slot.store(parts: parts)
-        guard case .number(let reached) = try await run(slot, .write) else { throw driver.unexpected(.write) }
+        return try advance(to: try await run(slot, .write), by: count)
+    }
+
+    func write(_ file: StorageFileRange) async throws(StorageError) -> UInt64 {
+        guard table.write_fd != nil, driver.capabilities.contains(.descriptorWrite) else {
+            throw StorageError(.unsupported, "the driver takes no files", driver: driver.name)
+        }
+        let slot = try CallSlots.acquire()
+        slot.arguments.flags = UInt32(bitPattern: file.descriptor.number)
+        slot.arguments.number1 = file.offset
+        slot.arguments.number2 = file.length
+        let reached: UInt64 = try await run(slot, .writeFile)
+        // The descriptor is borrowed until here.
+        return try withExtendedLifetime(file) { () throws(StorageError) in try advance(to: reached, by: file.length) }
+    }
+
+    private func advance(to reached: UInt64, by count: UInt64) throws(StorageError) -> UInt64 {
         let (expected, overflow) = offset.addingReportingOverflow(count)
         guard !overflow, reached == expected else {
             throw identity.violation(
@@ -81,8 +101,8 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
 
     func sync() async throws(StorageError) -> UInt64 {
         guard table.sync_writer != nil else { return offset }
-        let slot = try CallSlots.shared.acquire()
-        guard case .number(let durable) = try await run(slot, .sync) else { throw driver.unexpected(.sync) }
+        let slot = try CallSlots.acquire()
+        let durable: UInt64 = try await run(slot, .sync)
         guard durable <= offset else {
             throw identity.violation(.lengthsInRange, "\(durable) bytes are durable of \(offset) accepted")
         }
@@ -90,20 +110,19 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     }
 
     func commit(checksum: String, if condition: StorageCondition?) async throws(StorageError) -> StorageStat {
-        let slot = try CallSlots.shared.acquire()
-        slot.path2 = slot.store(checksum)
-        slot.condition = slot.store(condition)
-        guard case .stat(var stat) = try await run(slot, .commit) else { throw driver.unexpected(.commit) }
-        stat.path = path
-        guard stat.size == offset else {
+        let slot = try CallSlots.acquire()
+        slot.arguments.path2 = slot.store(checksum)
+        slot.arguments.condition = slot.store(condition)
+        let found: FoundStat = try await run(slot, .commit)
+        guard found.size == offset else {
             throw identity.violation(
-                .lengthsInRange, "commit published \(stat.size) bytes of \(offset) accepted")
+                .lengthsInRange, "commit published \(found.size) bytes of \(offset) accepted")
         }
-        return stat
+        return found.at(path)
     }
 
     func cancel() async throws(StorageError) {
-        _ = try await run(try CallSlots.shared.acquire(), .cancel)
+        let _: Nothing = try await run(try CallSlots.acquire(), .cancel)
     }
 
     func close() async {

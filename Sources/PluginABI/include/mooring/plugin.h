@@ -387,7 +387,8 @@ typedef struct moor_factory {
 #define MOOR_CAP_STRONG_LIST (1ull << 12)  /**< a listing shows every write that completed before it */
 #define MOOR_CAP_REMOVE_TREE (1ull << 13)  /**< MOOR_REMOVE_TREE */
 
-/** A condition on what stands at a path; NULL where it is passed means none. Frozen. */
+/** A condition on what stands at the path that an operation writes (for a move or copy: dst); NULL where it is passed
+ * means none. Frozen. */
 typedef struct moor_precond {
     uint32_t flags; /**< exactly one of MOOR_IF_ABSENT, MOOR_IF_MATCH; an unknown bit: MOOR_E_UNSUPPORTED */
     uint32_t reserved0;
@@ -420,7 +421,8 @@ typedef struct moor_page {
     /** Pointers, because moor_stat may grow. */
     const moor_stat *const MOOR_NULLABLE *MOOR_NULLABLE entries;
     size_t nentries;
-    /** Opaque, at most 4096 bytes; goes on behind the last entry, also after a restart; empty on the last page. */
+    /** Opaque, at most 4096 bytes; goes on behind the last entry, also after a restart; empty on the last page. What
+     *  0x00 at its beginning means is said at list_page. */
     moor_bytes next_token;
 } moor_page;
 #define MOOR_PAGE_LAST (1u << 0)
@@ -505,7 +507,7 @@ typedef void (*MOOR_NONNULL moor_done_writer)(void *MOOR_NULLABLE done_ctx, cons
  * also without a token, if another writer has the only suspended bytes open. */
 #define MOOR_W_APPEND 1u
 
-/** The result of one item of a batch. Frozen. */
+/** The result of one item of a batch; MOOR_OK: done. Frozen. */
 typedef struct moor_item_result {
     moor_code code;
     uint32_t flags; /**< MOOR_ERR_* */
@@ -519,9 +521,11 @@ typedef void (*MOOR_NONNULL moor_done_items)(void *MOOR_NULLABLE done_ctx, const
 typedef struct moor_redirect_req {
     uint32_t struct_size;
     uint32_t method; /**< MOOR_METHOD_* */
+    /** Of the client: address without port, and User-Agent; of the answer: headers that the URL should bring. All but
+     *  path may be empty. */
     moor_str path, client_addr, user_agent, content_type, content_disposition;
-    int64_t ttl_ms; /**< the URL must expire within this time */
-    uint64_t range_offset, range_length;
+    int64_t ttl_ms;                      /**< the URL must expire within this time */
+    uint64_t range_offset, range_length; /**< what the client wants; 0 and MOOR_UNKNOWN_SIZE: all. Advice */
 } moor_redirect_req;
 enum { MOOR_METHOD_GET = 1, MOOR_METHOD_HEAD = 2, MOOR_METHOD_PUT = 3 };
 
@@ -540,7 +544,8 @@ typedef struct MOOR_SENDABLE moor_storage {
     uint32_t struct_size;
     uint32_t exec_flags;    /**< MOOR_EXEC_*; also for its readers and writers */
     uint64_t caps;          /**< MOOR_CAP_* */
-    uint64_t blocking_ops;  /**< bit n: the n-th operation below may block although BLOCKING isn't set */
+    uint64_t blocking_ops;  /**< bit n: the n-th operation below may block although BLOCKING isn't set. Readers and
+                               writers have no bits: they don't block then */
     uint32_t max_key_len;   /**< bytes of a path; 0: 1024 */
     uint32_t max_list_page; /**< entries of a page; 0: 1000 */
     void *MOOR_NULLABLE obj;
@@ -570,8 +575,9 @@ typedef struct MOOR_SENDABLE moor_storage {
                                     moor_done_stat done);
     /** 5. Up to `limit` direct children, objects and prefixes (0: as many as the driver likes). An empty token starts.
      *  A token made by start_after is legal everywhere: the bytes 0x00 followed by a child's name begin behind that
-     *  name. Size and mtime of an entry may be 0 if finding them out costs a call each. A missing prefix: an empty last
-     *  page. While others write, entries may be missed or seen, but none twice. [any-thread] [completes] [may-block] */
+     *  name, whether there is such a child or not. A driver's own token that begins with 0x00 means just that. Size and
+     * mtime of an entry may be 0 if finding them out costs a call each. A missing prefix: an empty last page. While
+     * others write, entries may be missed or seen, but none twice. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE list_page)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                     moor_bytes token, uint32_t limit, moor_done_page done);
     /** 6. Renames an object, replacing what stands at dst unless cond forbids; durable. src missing, also because it is
@@ -596,10 +602,12 @@ typedef struct MOOR_SENDABLE moor_storage {
      * [may-block] */
     void (*MOOR_NULLABLE walk_page)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str prefix,
                                     moor_bytes token, uint32_t limit, moor_done_page done);
-    /** 10. Copies an object inside the store; atomic and durable at dst. [any-thread] [completes] [may-block] */
+    /** 10. Copies an object inside the store; atomic and durable at dst. What can't be copied, and where nothing can be
+     *  copied to, fails as in move_path. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE copy_path)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str src,
                                     moor_str dst, const moor_precond *MOOR_NULLABLE cond, moor_done_stat done);
-    /** 11. Removes up to 1000 objects; a result for each. [any-thread] [completes] [may-block] */
+    /** 11. Removes up to 1000 objects, each as remove_path without flags, in any order; a result for each. An error of
+     *  the whole means that any of them may be gone. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE remove_batch)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call,
                                        const moor_str *MOOR_NONNULL paths, size_t n, moor_done_items done);
     /** 12. The digest of an object as "<algorithm>:<hex>". Unknown algorithm: MOOR_E_UNSUPPORTED.
@@ -655,7 +663,7 @@ typedef struct moor_identity {
     moor_bytes claims_json;  /**< handed back verbatim to authorize and issue_token */
 } moor_identity;
 
-/** What is asked for: "repository", "team/app", {"pull"}. Frozen. */
+/** What is asked for: "repository", "team/app", {"pull"}; at most 64 actions. Frozen. */
 typedef struct moor_access {
     moor_str resource_class, resource_name;
     const moor_str *MOOR_NULLABLE actions;
@@ -665,7 +673,7 @@ typedef struct moor_access {
 /** What is granted: bit i stands for the i-th action asked. Frozen. */
 typedef struct moor_grant {
     uint64_t action_mask;
-    uint32_t reason;
+    uint32_t reason; /**< 0; no other value has a meaning yet */
     uint32_t reserved0;
 } moor_grant;
 
