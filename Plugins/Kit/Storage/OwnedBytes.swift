@@ -9,10 +9,13 @@ public struct OwnedBytes: ~Copyable, @unchecked Sendable {
     /// No bytes.
     public init() { buffer = moor_buf() }
 
-    /// A copy of the bytes.
-    public init(_ bytes: [UInt8]) {
+    /// A copy of the bytes, of an array or a slice of one for example.
+    public init(_ bytes: some Collection<UInt8>) {
         var copy = OwnedBytes()
-        bytes.withUnsafeBytes { copy = OwnedBytes(copying: $0) }
+        let isCopied: Void? = bytes.withContiguousStorageIfAvailable {
+            copy = OwnedBytes(copying: UnsafeRawBufferPointer($0))
+        }
+        if isCopied == nil { Array(bytes).withUnsafeBytes { copy = OwnedBytes(copying: $0) } }
         self = copy
     }
 

@@ -5,9 +5,10 @@
  *   minimal-serial-blocking   MOOR_EXEC_SERIAL and MOOR_EXEC_BLOCKING
  *   minimal-limited-blocking  MOOR_EXEC_BLOCKING, max_concurrency 3
  *   minimal-partly-blocking   blocking_ops names stat_path, max_concurrency 3
- * At the path /stuck no call ever completes, unless it blocks. All but the first take a millisecond: those that block sleep, the others complete on a thread of their own. The size
- * in the answer is, at the path /most: the most calls that ran at once; /deadline: the deadline of the call; /flags:
- * its flags; /destroyed: how many instances were destroyed; else 0. */
+ * At the path /stuck no call ever completes, unless it blocks. All but the first take a millisecond: those that block
+ * sleep, the others complete on a thread of their own. The size in the answer is, at the path /most: the most calls
+ * that ran at once; /deadline: the deadline of the call; /flags: its flags; /destroyed: how many instances were
+ * destroyed; else 0. */
 #define _POSIX_C_SOURCE 200809L
 #include "mooring/plugin.h"
 

@@ -44,7 +44,7 @@ final class DictionaryDriver: BlockingStorageDriver {
     func readContent(at path: StoragePath, limit: UInt64, _ call: CallContext) throws(PluginError) -> OwnedBytes {
         let bytes = try object(path)
         guard bytes.count <= limit else { throw PluginError(.range, "larger than the limit", noEffect: true) }
-        return owned(bytes[...])
+        return OwnedBytes(bytes)
     }
 
     func putContent(
@@ -133,10 +133,10 @@ final class DictionaryReader: BlockingObjectReader {
     }
 
     func next(maximum: Int, _ call: CallContext) throws(PluginError) -> OwnedBytes {
-        position.withLock { position in
+        position.withLock { position -> OwnedBytes in
             let end = min(position + maximum, range.upperBound)
             defer { position = end }
-            return owned(bytes[position..<end])
+            return OwnedBytes(bytes[position..<end])
         }
     }
 }
@@ -179,11 +179,4 @@ final class DictionaryWriter: BlockingObjectWriter {
         guard let rest = bytes.withLock({ $0 }) else { return }
         driver.contents.withLock { $0.suspended[path] = rest }
     }
-}
-
-/// Bytes for the host, which outlive the array.
-private func owned(_ bytes: ArraySlice<UInt8>) -> OwnedBytes {
-    var copy = OwnedBytes()
-    bytes.withUnsafeBytes { copy = OwnedBytes(copying: $0) }
-    return copy
 }
