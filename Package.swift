@@ -172,7 +172,7 @@ let package = Package(
         tests(
             "PluginContractTests", ["RegistryPlugins", "RegistryStorage", "TestSupport", nioCore],
             exclude: ["Fixtures", "CHECKS.md"]),
-        tests("EndToEndTests", ["TestSupport"], exclude: ["Fixtures"]),
+        tests("EndToEndTests", ["TestSupport", crypto], exclude: ["Fixtures"]),
         tests("ConformanceTests", ["TestSupport", crypto]),
         tests("ArchitectureTests", ["TestSupport"]),
     ]

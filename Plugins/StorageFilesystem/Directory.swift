@@ -8,21 +8,37 @@ struct Directory: ~Copyable {
     let existingLength: Int?
 
     /// Makes the entries of the directory durable, and those of the directories made on the way to it.
-    func sync(root: Int32, relative: UnsafeRawBufferPointer) throws(PluginError) {
+    /// - Parameter earlier: as `existingLength`, for what was made before this directory was opened.
+    func sync(root: Int32, relative: UnsafeRawBufferPointer, earlier: Int? = nil) throws(PluginError) {
         guard fsync(descriptor.raw) == 0 else { throw posixError("syncing a directory") }
-        guard let existingLength else { return }
-        try syncAncestors(root: root, of: relative, from: existingLength)
+        guard let length = shorter(existingLength, earlier) else { return }
+        try syncAncestors(root: root, of: relative, from: length)
     }
+}
+
+/// The less of two lengths of which either may be missing.
+func shorter(_ a: Int?, _ b: Int?) -> Int? {
+    if let a, let b { return min(a, b) }
+    return a ?? b
 }
 
 /// Syncs each directory of a path from the one whose path has `existing` bytes down to the last but one.
 func syncAncestors(root: Int32, of relative: UnsafeRawBufferPointer, from existing: Int) throws(PluginError) {
     var length = existing
     while length < relative.count {
-        let descriptor = try openDirectory(root, UnsafeRawBufferPointer(rebasing: relative[..<length]))
-        guard fsync(descriptor.raw) == 0 else { throw posixError("syncing a directory") }
+        try syncDirectory(root, UnsafeRawBufferPointer(rebasing: relative[..<length]))
         let next = relative[min(length + 1, relative.count)...].firstIndex(of: UInt8(ascii: "/"))
         length = next ?? relative.count
+    }
+}
+
+/// Syncs a directory; one that somebody else has removed since, with all that was put there, needs it no more.
+func syncDirectory(_ root: Int32, _ relative: UnsafeRawBufferPointer) throws(PluginError) {
+    do throws(PluginError) {
+        let descriptor = try openDirectory(root, relative)
+        guard fsync(descriptor.raw) == 0 else { throw posixError("syncing a directory") }
+    } catch {
+        if error.code != .notFound { throw error }
     }
 }
 
@@ -78,10 +94,14 @@ private func makePath(
     guard outcome == 0 || outcome == EEXIST else { throw creationError("making a directory", errno: outcome) }
     let existing = outcome == EEXIST ? length : (1..<length).last(where: { path[$0] == slash }) ?? 0
     while length < count {
+        let above = length
         length = ((length + 1)..<count).first(where: { path[$0] == slash }) ?? count
         outcome = make(length)
         if outcome == ENOENT { break }  // removed meanwhile: the caller tries again
-        guard outcome == 0 || outcome == EEXIST else { throw creationError("making a directory", errno: outcome) }
+        guard outcome == 0 || outcome == EEXIST else {
+            removeEmptyDirectories(root, UnsafeRawBufferPointer(start: path, count: above), downTo: existing)
+            throw creationError("making a directory", errno: outcome)
+        }
     }
     return existing
 }

@@ -5,8 +5,8 @@ let definition = PluginDefinition(
     name: "storage-filesystem", version: "1.0.0", license: "Apache-2.0",
     components: [
         .storage("filesystem", .blockingUnlessCached, schema: FilesystemOptions.schema) {
-            (options: FilesystemOptions, _) in
-            FilesystemDriver(options)
+            (options: FilesystemOptions, context) in
+            FilesystemDriver(options, context.host)
         }
     ])
 

@@ -40,9 +40,12 @@ final class FileWriter: BlockingObjectWriter, @unchecked Sendable {
     }
 
     private func allOrNothing(_ body: (inout PartialFile) throws(PluginError) -> Void) throws(PluginError) {
+        if file.isDamaged { throw PluginError(.unavailable, "a sync of these bytes failed before", noEffect: true) }
         let good = file.offset
         do throws(PluginError) {
             try body(&file)
+            // The kernel's stamps are too coarse to tell which of two suspended writers wrote last.
+            try file.stamp()
         } catch {
             file.rollBack(to: good)
             throw error
@@ -50,8 +53,11 @@ final class FileWriter: BlockingObjectWriter, @unchecked Sendable {
     }
 
     func sync(_ call: CallContext) throws(PluginError) -> UInt64 {
-        _ = try file.sync()
-        try withDirectory { directory, parent throws(PluginError) in
+        _ = try synced()
+        try relative.withBytes { relative throws(PluginError) in
+            let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
+            let directory = Directory(
+                descriptor: try openDirectory(driver.root, parent), existingLength: existingLength)
             try directory.sync(root: driver.root, relative: parent)
         }
         return file.offset
@@ -61,18 +67,48 @@ final class FileWriter: BlockingObjectWriter, @unchecked Sendable {
         if condition: Precondition, checksum: String, _ call: CallContext
     ) throws(PluginError) -> ObjectStat {
         try file.stamp()
-        let stat = try file.sync()
+        var stat = try synced()
         try call.checkCancellation()
-        try withDirectory { directory, parent throws(PluginError) in
-            try relative.withBytes { relative throws(PluginError) in
-                try file.publish(as: lastName(relative), in: directory.descriptor.raw, if: condition)
+        return try relative.withBytes { relative throws(PluginError) in
+            let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
+            for _ in 0..<FilesystemDriver.patience {
+                let directory = try makeDirectory(driver.root, parent)
+                existingLength = shorter(existingLength, directory.existingLength)
+                let folder = directory.descriptor.raw
+                if try file.publish(as: lastName(relative), in: folder, if: condition) {
+                    try directory.sync(root: driver.root, relative: parent, earlier: existingLength)
+                    return stat
+                }
+                // Somebody removed the tree: what this writer holds is put there again.
+                if try file.remake(in: folder, call) {
+                    try file.stamp()
+                    stat = try synced()
+                }
             }
-            try directory.sync(root: driver.root, relative: parent)
+            throw FilesystemDriver.removedAgain
         }
-        return stat
+    }
+
+    /// Syncs the file. After a failure the bytes can't be trusted, so that nobody may go on with them.
+    private func synced() throws(PluginError) -> ObjectStat {
+        do throws(PluginError) {
+            return try file.sync()
+        } catch {
+            try? unlink()
+            throw error
+        }
     }
 
     func cancel(_ call: CallContext) throws(PluginError) {
+        try unlink()
+        guard let existingLength else { return }
+        relative.withBytes { relative in
+            let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
+            removeEmptyDirectories(driver.root, parent, downTo: existingLength)
+        }
+    }
+
+    private func unlink() throws(PluginError) {
         try relative.withBytes { relative throws(PluginError) in
             let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
             do throws(PluginError) {
@@ -81,25 +117,10 @@ final class FileWriter: BlockingObjectWriter, @unchecked Sendable {
             } catch {
                 if error.code != .notFound { throw error }
             }
-            if let existingLength {
-                removeEmptyDirectories(driver.root, parent, downTo: existingLength)
-            }
         }
     }
 
     func close() {}
-
-    /// Opens the directory of the object.
-    private func withDirectory(
-        _ body: (borrowing Directory, UnsafeRawBufferPointer) throws(PluginError) -> Void
-    ) throws(PluginError) {
-        try relative.withBytes { relative throws(PluginError) in
-            let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
-            let directory = Directory(
-                descriptor: try openDirectory(driver.root, parent), existingLength: existingLength)
-            try body(directory, parent)
-        }
-    }
 }
 
 // MARK: - Opening
@@ -134,6 +155,7 @@ extension FilesystemDriver {
             if try isDirectory(directory, name) { throw creationError("opening a writer", errno: EISDIR) }
         } catch {
             made.file.unlink(in: directory)
+            if let existing = made.directory.existingLength { removeEmptyDirectories(root, parent, downTo: existing) }
             throw error
         }
         return FileWriter(self, relative, made.file, existingLength: made.directory.existingLength)
@@ -153,7 +175,7 @@ extension FilesystemDriver {
         let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
         let directory = try openDirectory(root, parent)
         let descriptor = retrying {
-            name.withCString { openat(directory.raw, $0, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) }
+            name.withCString { openat(directory.raw, $0, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) }
         }
         guard descriptor >= 0 else { throw posixError("opening suspended bytes") }
         let file = OwnedDescriptor(descriptor)
@@ -165,7 +187,7 @@ extension FilesystemDriver {
         var named = Glibc.stat()
         guard fstat(descriptor, &ours) == 0 else { throw posixError("looking at suspended bytes") }
         guard name.withCString({ fstatat(directory.raw, $0, &named, AT_SYMLINK_NOFOLLOW) }) == 0,
-            ours.st_ino == named.st_ino, ours.isRegular
+            FileIdentity(ours) == FileIdentity(named), ours.isRegular
         else { throw .notFound }
         let partial = PartialFile(file, name, offset: UInt64(clamping: ours.st_size))
         return FileWriter(self, relative, partial, existingLength: nil)

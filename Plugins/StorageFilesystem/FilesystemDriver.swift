@@ -9,6 +9,8 @@ import Synchronization
 /// directories are followed on the way to one.
 final class FilesystemDriver: BlockingStorageDriver {
     private let options: FilesystemOptions
+    private let host: Host
+    private let sweep = Sweep()
     /// -1 before start.
     private let rootDescriptor = Atomic<Int32>(-1)
     /// Whether the root lies in memory, where reading never waits.
@@ -16,7 +18,12 @@ final class FilesystemDriver: BlockingStorageDriver {
     /// What is known of large directories.
     let snapshots = FolderSnapshots()
 
-    init(_ options: FilesystemOptions) { self.options = options }
+    var log: HostLog { host.log }
+
+    init(_ options: FilesystemOptions, _ host: Host) {
+        self.options = options
+        self.host = host
+    }
 
     deinit {
         let root = rootDescriptor.load(ordering: .relaxed)
@@ -46,7 +53,10 @@ final class FilesystemDriver: BlockingStorageDriver {
         isInMemory.store(linux_lies_in_memory(descriptor) != 0, ordering: .relaxed)
         let previous = rootDescriptor.exchange(descriptor, ordering: .relaxed)
         if previous >= 0 { close(previous) }
+        sweep.start(root: descriptor, host)
     }
+
+    func stop() { sweep.stop() }
 
     func health(_ call: CallContext) throws(PluginError) -> Health {
         var status = Glibc.stat()
@@ -174,86 +184,9 @@ extension FilesystemDriver {
     }
 }
 
-// MARK: - Changing
+// MARK: - Moving
 
 extension FilesystemDriver {
-    func putContent(
-        _ body: UnsafeRawBufferPointer, at path: StoragePath, if condition: Precondition, _ call: CallContext
-    ) throws(PluginError) -> ObjectStat {
-        try create(path.relative, if: condition) { file throws(PluginError) in
-            try file.append(body, call)
-        }
-    }
-
-    func copy(
-        _ source: StoragePath, to destination: StoragePath, if condition: Precondition, _ call: CallContext
-    ) throws(PluginError) -> ObjectStat {
-        var status = Glibc.stat()
-        let origin = try openObject(source, &status, call)
-        let size = UInt64(clamping: status.st_size)
-        return try create(destination.relative, if: condition) { file throws(PluginError) in
-            try file.append(descriptor: origin.raw, offset: 0, length: size, call)
-        }
-    }
-
-    /// Makes an object in one step: a temporary file beside it is filled, synced, and renamed.
-    private func create(
-        _ relative: UnsafeRawBufferPointer, if condition: Precondition,
-        fill: (inout PartialFile) throws(PluginError) -> Void
-    ) throws(PluginError) -> ObjectStat {
-        let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
-        let name = lastName(relative)
-        var made = try makePartial(parent, TemporaryName(for: name, .put))
-        let directory = made.directory.descriptor.raw
-        do throws(PluginError) {
-            if case .absent = condition { try refuseExisting(directory, name) }
-            try fill(&made.file)
-            try made.file.stamp()
-            let stat = try made.file.sync()
-            try made.file.publish(as: name, in: directory, if: condition)
-            try made.directory.sync(root: root, relative: parent)
-            return stat
-        } catch {
-            var error = error
-            if !made.file.isPublished {
-                made.file.unlink(in: directory)
-                error.noEffect = true
-            }
-            throw error
-        }
-    }
-
-    /// Spares the writing where the condition can't hold; the publishing is what decides.
-    private func refuseExisting(_ directory: Int32, _ name: UnsafeRawBufferPointer) throws(PluginError) {
-        let outcome = try withCPath(name) { name throws(PluginError) in faccessat(directory, name, F_OK, 0) }
-        if outcome == 0 { throw creationError("creating an object", errno: EEXIST) }
-    }
-
-    /// A temporary file and the directory it was made in.
-    struct NewFile: ~Copyable {
-        let directory: Directory
-        var file: PartialFile
-    }
-
-    /// Makes a temporary file in a directory, which is made if need be.
-    func makePartial(
-        _ parent: UnsafeRawBufferPointer, _ name: TemporaryName
-    ) throws(PluginError) -> NewFile {
-        for _ in 0..<64 {
-            let directory = try makeDirectory(root, parent)
-            let folder = directory.descriptor.raw
-            let descriptor = retrying {
-                name.withCString { openat(folder, $0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666) }
-            }
-            if descriptor >= 0 {
-                return NewFile(directory: directory, file: PartialFile(OwnedDescriptor(descriptor), name))
-            }
-            // A cancelled writer removed the empty directory meanwhile: make it again.
-            guard errno == ENOENT else { throw creationError("creating a file") }
-        }
-        throw PluginError(.busy, "the directory is being removed again and again", noEffect: true)
-    }
-
     func move(
         _ source: StoragePath, to destination: StoragePath, if condition: Precondition, _ call: CallContext
     ) throws(PluginError) {
@@ -264,7 +197,7 @@ extension FilesystemDriver {
         let targetParent = UnsafeRawBufferPointer(rebasing: target[..<parentLength(target)])
         let sourceParent = UnsafeRawBufferPointer(rebasing: source.relative[..<parentLength(source.relative)])
         let flags: UInt32 = if case .absent = condition { LINUX_RENAME_NOREPLACE } else { 0 }
-        for _ in 0..<64 {
+        for _ in 0..<FilesystemDriver.patience {
             let directory = try makeDirectory(root, targetParent)
             let folder = directory.descriptor.raw
             let outcome = try withCPath(source.relative) { from throws(PluginError) in
@@ -272,17 +205,36 @@ extension FilesystemDriver {
                     renameat2(root, from, folder, to, flags) == 0 ? 0 : errno
                 }
             }
+            if outcome == 0 {
+                try removeIfSame(source.relative, as: lastName(target), in: folder)
+                try directory.sync(root: root, relative: targetParent)
+                return try syncDirectory(root, sourceParent)
+            }
+            if let existing = directory.existingLength { removeEmptyDirectories(root, targetParent, downTo: existing) }
             if outcome == ENOENT {
                 // Either the source is gone, or the directory that was made; the first ends the loop.
                 _ = try stat(source, call)
                 continue
             }
-            guard outcome == 0 else { throw creationError("moving an object", errno: outcome) }
-            try directory.sync(root: root, relative: targetParent)
-            let origin = try openDirectory(root, sourceParent)
-            guard fsync(origin.raw) == 0 else { throw posixError("syncing a directory") }
-            return
+            if flags != 0, outcome == EINVAL || outcome == ENOSYS { throw .unsupported }
+            throw creationError("moving an object", errno: outcome)
         }
-        throw PluginError(.busy, "the directory is being removed again and again", noEffect: true)
+        throw FilesystemDriver.removedAgain
+    }
+
+    /// Of two names of one file, as a copy makes them, a rename leaves both.
+    private func removeIfSame(
+        _ source: UnsafeRawBufferPointer, as target: UnsafeRawBufferPointer, in folder: Int32
+    ) throws(PluginError) {
+        var (first, second) = (Glibc.stat(), Glibc.stat())
+        try withCPath(target) { target throws(PluginError) in
+            guard fstatat(folder, target, &second, AT_SYMLINK_NOFOLLOW) == 0, second.st_nlink > 1 else { return }
+            try withCPath(source) { source throws(PluginError) in
+                guard fstatat(root, source, &first, AT_SYMLINK_NOFOLLOW) == 0,
+                    FileIdentity(first) == FileIdentity(second)
+                else { return }
+                guard unlinkat(root, source, 0) == 0 || errno == ENOENT else { throw posixError("removing an object") }
+            }
+        }
     }
 }

@@ -4,13 +4,15 @@ import PluginKit
 
 /// A temporary file while it is filled. It isn't an object before `publish`.
 struct PartialFile: ~Copyable {
-    let descriptor: OwnedDescriptor
+    private(set) var descriptor: OwnedDescriptor
     let name: TemporaryName
     /// Where the next byte goes.
     private(set) var offset: UInt64 = 0
     /// Up to here the kernel was told to write back.
     private var writtenBack: UInt64 = 0
     private(set) var isPublished = false
+    /// A sync failed: the kernel may have dropped bytes and count the rest as written, so no later sync tells the truth.
+    private(set) var isDamaged = false
 
     /// How many bytes are written before the kernel is told to start with them, so that the final sync is short.
     private static let writeBackStep: UInt64 = 8 << 20
@@ -132,27 +134,73 @@ struct PartialFile: ~Copyable {
     /// Sets the time of the content to now, in nanoseconds: the kernel's own stamps are as coarse as its clock ticks,
     /// and the entity tag needs to tell two writes in one tick apart.
     func stamp() throws(PluginError) {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+        let now = Stamp.next()
         let times = [now, now]
         guard futimens(descriptor.raw, times) == 0 else { throw posixError("stamping a file") }
     }
 
     /// Makes the bytes survive a power cut, and looks at the file.
-    func sync() throws(PluginError) -> ObjectStat {
-        guard retrying({ fsync(descriptor.raw) }) == 0 else { throw posixError("syncing a file") }
+    mutating func sync() throws(PluginError) -> ObjectStat {
+        if isDamaged { throw PluginError(.unavailable, "a sync of these bytes failed before") }
+        let file = descriptor.raw
+        guard retrying({ fsync(file) }) == 0 else {
+            isDamaged = true
+            throw posixError("syncing a file")
+        }
         var status = Glibc.stat()
         guard fstat(descriptor.raw, &status) == 0 else { throw posixError("looking at a file") }
         return status.objectStat
     }
 
-    /// Gives the file its name in the same directory, in one step.
+    /// Gives the file its name in the same directory, in one step. `false`: the file or the directory was removed.
     mutating func publish(
         as target: UnsafeRawBufferPointer, in directory: Int32, if condition: Precondition
-    ) throws(PluginError) {
+    ) throws(PluginError) -> Bool {
+        isPublished = try name.publish(as: target, in: directory, if: condition)
+        return isPublished
+    }
+
+    /// Makes the file again under its temporary name, with the bytes it has, and locks it. `false`: the directory was
+    /// removed.
+    mutating func remake(in directory: Int32, _ call: CallContext) throws(PluginError) -> Bool {
+        guard let made = try PartialFile.make(name, in: directory) else { return false }
+        var copy = made
+        do throws(PluginError) {
+            guard flock(copy.descriptor.raw, LOCK_EX | LOCK_NB) == 0 else { throw posixError("locking a file") }
+            try copy.append(descriptor: descriptor.raw, offset: 0, length: offset, call)
+        } catch {
+            copy.unlink(in: directory)
+            throw error
+        }
+        self = copy
+        return true
+    }
+
+    /// Makes a file in a directory; nil if the directory was removed.
+    static func make(_ name: TemporaryName, in directory: Int32) throws(PluginError) -> PartialFile? {
+        let descriptor = retrying {
+            name.withCString { openat(directory, $0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666) }
+        }
+        if descriptor >= 0 { return PartialFile(OwnedDescriptor(descriptor), name) }
+        guard errno == ENOENT else { throw creationError("creating a file") }
+        return nil
+    }
+
+    /// Removes the file's temporary name.
+    func unlink(in directory: Int32) {
+        _ = name.withCString { unlinkat(directory, $0, 0) }
+    }
+}
+
+extension TemporaryName {
+    /// Gives the file of this name another one in the same directory, in one step. `false`: the file or the directory was
+    /// removed.
+    func publish(
+        as target: UnsafeRawBufferPointer, in directory: Int32, if condition: Precondition
+    ) throws(PluginError) -> Bool {
         let absent = if case .absent = condition { true } else { false }
         let outcome = try withCPath(target) { target throws(PluginError) in
-            name.withCString { own -> Int32 in
+            withCString { own -> Int32 in
                 let flags = absent ? LINUX_RENAME_NOREPLACE : 0
                 if renameat2(directory, own, directory, target, flags) == 0 { return 0 }
                 // NFS and others can't refuse to replace; a link can't replace at all.
@@ -162,16 +210,8 @@ struct PartialFile: ~Copyable {
                 return 0
             }
         }
-        guard outcome == 0 else {
-            throw outcome == ENOENT
-                ? PluginError(.precondition, "the bytes were removed meanwhile")
-                : creationError("publishing an object", errno: outcome)
-        }
-        isPublished = true
-    }
-
-    /// Removes the file's temporary name.
-    func unlink(in directory: Int32) {
-        _ = name.withCString { unlinkat(directory, $0, 0) }
+        if outcome == ENOENT { return false }
+        guard outcome == 0 else { throw creationError("publishing an object", errno: outcome) }
+        return true
     }
 }

@@ -18,7 +18,9 @@ func posixError(_ what: StaticString, errno code: Int32 = errno) -> PluginError 
         case EMFILE, ENFILE, ENOMEM, EAGAIN: .busy
         case EEXIST: .alreadyExists
         case EISDIR, EINVAL: .invalidArgument
-        case ESTALE, ENODEV, ENXIO, ETIMEDOUT: .unavailable
+        // A disk that fails: another try may hit a mirror, and a server that says 500 is taken for broken.
+        case EIO, ESTALE, ENODEV, ENXIO, ETIMEDOUT: .unavailable
+        case EXDEV: .unsupported
         default: .internalFailure
         }
     return PluginError(kind, "\(what): \(String(cString: strerror(code)))", osErrno: code)

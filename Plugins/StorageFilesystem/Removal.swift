@@ -6,22 +6,53 @@ extension FilesystemDriver {
         let outcome = try withCPath(path.relative) { name throws(PluginError) in
             unlinkat(root, name, 0) == 0 ? 0 : errno
         }
+        var isPrefix = outcome == EISDIR
+        if outcome == EPERM { isPrefix = try stat(path, call).kind == .prefix }
         if !tree {
-            if outcome == EISDIR || outcome == EPERM, try stat(path, call).kind == .prefix {
-                throw PluginError(.invalidArgument, "a prefix stands at this path", noEffect: true)
-            }
+            if isPrefix { return try removeEmptyFolder(path) }
             guard outcome == 0 else { throw posixError("removing an object", errno: outcome) }
             return
         }
+        if isPrefix { return try removeDirectory(path.relative, call) }
+        guard outcome == 0 || outcome == ENOENT else { throw posixError("removing a tree", errno: outcome) }
+        let removed = try removeSuspended(path.relative)
+        guard outcome == 0 || removed else { throw .notFound }
+    }
+
+    /// A folder without anything in it is a prefix only by courtesy, and goes like an object.
+    private func removeEmptyFolder(_ path: StoragePath) throws(PluginError) {
+        let outcome = try withCPath(path.relative) { name throws(PluginError) in
+            unlinkat(root, name, AT_REMOVEDIR) == 0 ? 0 : errno
+        }
         switch outcome {
-        case 0, ENOENT:
-            let removed = try removeSuspended(path.relative)
-            guard outcome == 0 || removed else { throw .notFound }
-        case EISDIR, EPERM:
-            try withCPath(path.relative) { name throws(PluginError) in
-                try removeDirectory(root, name, call)
+        case 0: return
+        case ENOTEMPTY, EEXIST: throw PluginError(.invalidArgument, "a prefix stands at this path", noEffect: true)
+        default: throw posixError("removing a directory", errno: outcome)
+        }
+    }
+
+    /// Takes a directory out of the tree in one step, so that nobody sees half of it, also after a crash, and what is put
+    /// at its path meanwhile is left alone. Then its files are removed; what can't be removed now goes with a sweep.
+    private func removeDirectory(_ relative: UnsafeRawBufferPointer, _ call: CallContext) throws(PluginError) {
+        let grave = TemporaryName.removedTree()
+        let outcome = try withCPath(relative) { name throws(PluginError) in
+            grave.withCString { renameat(root, name, root, $0) == 0 ? 0 : errno }
+        }
+        switch outcome {
+        case 0:
+            grave.withCString { grave in
+                do throws(PluginError) {
+                    try TreeRemoval.remove(grave, in: root, call)
+                } catch {
+                    log.write(
+                        .info, "a removed folder is emptied later: \(error.message)", [("path", String(cString: grave))]
+                    )
+                }
             }
-        default: throw posixError("removing a tree", errno: outcome)
+        case ENOENT: throw .notFound
+        default:
+            // A mount point, another file system behind a link, or a folder that we may empty but not move.
+            try withCPath(relative) { name throws(PluginError) in try TreeRemoval.remove(name, in: root, call) }
         }
     }
 
@@ -42,38 +73,7 @@ extension FilesystemDriver {
         }
     }
 
-    /// Removes a directory and all below it, following no link.
-    private func removeDirectory(
-        _ parent: Int32, _ name: UnsafePointer<CChar>, _ call: CallContext
-    ) throws(PluginError) {
-        // Others may add to the directory while it is emptied.
-        for _ in 0..<16 {
-            let descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard descriptor >= 0 else {
-                if errno == ENOENT { return }
-                throw posixError("opening a directory")
-            }
-            try empty(OwnedDescriptor(descriptor), call)
-            if unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
-            guard errno == ENOTEMPTY || errno == EEXIST else { throw posixError("removing a directory") }
-        }
-        throw PluginError(.busy, "others keep writing below the path")
-    }
-
-    private func empty(_ directory: consuming OwnedDescriptor, _ call: CallContext) throws(PluginError) {
-        let stream = try DirectoryStream(directory)
-        while let entry = try stream.next() {
-            try call.checkCancellation()
-            if entry.type != DT_DIR, unlinkat(stream.descriptor, entry.name, 0) == 0 { continue }
-            if entry.type != DT_DIR, errno == ENOENT { continue }
-            guard entry.type == DT_DIR || errno == EISDIR || errno == EPERM else {
-                throw posixError("removing an object")
-            }
-            try removeDirectory(stream.descriptor, entry.name, call)
-        }
-    }
-
-    /// The tokens of the suspended bytes for an object, newest first.
+    /// The tokens of the suspended bytes for an object, those written last first.
     func suspendedTokens(
         _ directory: borrowing OwnedDescriptor, _ name: UnsafeRawBufferPointer
     ) throws(PluginError) -> [[UInt8]] {

@@ -1,14 +1,16 @@
 import Glibc
 import PluginKit
 
-/// The name of a file that isn't an object yet: `<name>.<32 hexadecimal digits>.tmp` beside the object. Such names are
-/// never listed.
+/// The name of a file or folder that nobody is to see: `<name>.<32 hexadecimal digits>.tmp`, for a file beside the object
+/// that it is to be. Such names are never listed.
 ///
-/// The first digit tells suspended bytes of writers (0), which an append may find, from puts on their way (f).
+/// The first digit tells suspended bytes of writers (0), which an append may find, from puts on their way (f) and from
+/// trees on their way out (d).
 struct TemporaryName: Sendable {
     enum Purpose: UInt8, Sendable {
         case put = 0x66
         case writer = 0x30
+        case tree = 0x64
     }
 
     private var bytes = InlineArray<256, UInt8>(repeating: 0)
@@ -30,10 +32,32 @@ struct TemporaryName: Sendable {
         append(suffix: ".tmp")
     }
 
+    /// A name for a tree on its way out; it lies in the root.
+    static func removedTree() -> TemporaryName { named("removed", .tree) }
+
+    /// A name for folders on their way in; they lie in the root.
+    static func newTree() -> TemporaryName { named("new", .put) }
+
+    private static func named(_ name: StaticString, _ purpose: Purpose) -> TemporaryName {
+        TemporaryName(for: UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), purpose)
+    }
+
+    /// What a found name stands for; nil if it isn't one of ours.
+    static func purpose(of found: UnsafeRawBufferPointer) -> Purpose? {
+        guard found.count > suffixCount, isSuffix(found, at: found.count - 4) else { return nil }
+        let start = found.count - 4 - digitCount
+        guard found[start - 1] == UInt8(ascii: "."), found[start..<(start + digitCount)].allSatisfy(isDigit) else {
+            return nil
+        }
+        return Purpose(rawValue: found[start])
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 || byte >= 0x61 && byte <= 0x66 }
+
     /// The name that a token stands for; nil if it isn't one of ours.
     init?(for name: UnsafeRawBufferPointer, token: [UInt8]) {
         guard token.count == TemporaryName.digitCount, token.first == Purpose.writer.rawValue,
-            token.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x66 })
+            token.allSatisfy(TemporaryName.isDigit)
         else { return nil }
         append(base: name)
         for byte in token { append(byte) }

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import TestSupport
 
@@ -6,9 +7,12 @@ struct Blob: Sendable {
     let bytes: Data
     let digest: String
 
+    /// The digest without its algorithm.
+    var hex: String { String(digest.dropFirst("sha256:".count)) }
+
     init(_ bytes: Data) async throws {
         self.bytes = bytes
-        digest = try await sha256(of: bytes)
+        digest = sha256(of: bytes)
     }
 
     init(_ text: String) async throws { try await self.init(Data(text.utf8)) }
@@ -21,9 +25,10 @@ struct Blob: Sendable {
 }
 
 /// `sha256:` and the hexadecimal digest of `bytes`.
-func sha256(of bytes: Data) async throws -> String {
-    let line = try await Command.run("sha256sum", input: bytes).checked().text
-    return "sha256:" + line.prefix(64)
+func sha256(of bytes: Data) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    let hex = SHA256.hash(data: bytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    return "sha256:" + String(decoding: hex, as: UTF8.self)
 }
 
 /// `sha256:` and the hexadecimal digest of a file.

@@ -49,59 +49,6 @@ struct CrashTests {
         }
     }
 
-    @Test("Killed at any moment under load, the registry loses nothing it acknowledged", .timeLimit(.minutes(5)))
-    func killedUnderLoad() async throws {
-        try await withTemporaryDirectory { directory in
-            let acknowledged = Acknowledged()
-            let root = directory.path("root")
-            for round in 0..<6 {
-                let registry = try await withUnusedRegistry(in: directory, root: root)
-                for image in await acknowledged.images {
-                    try await expectServed(image.value, tag: image.key, by: registry)
-                }
-                await withTaskGroup { group in
-                    for pusher in 0..<3 {
-                        group.addTask { await pushUntilDead(registry, "r\(round)p\(pusher)", acknowledged) }
-                    }
-                    // At least one push is through, others are under way, and the moment is anyone's guess.
-                    let before = await acknowledged.images.count
-                    try? await eventually("a push is acknowledged") { await acknowledged.images.count > before }
-                    try? await Task.sleep(for: .milliseconds(Int.random(in: 0...400)))
-                    await registry.process.kill()
-                }
-                try await expectWholeBlobs(in: root)
-            }
-            let last = try await withUnusedRegistry(in: directory, root: root)
-            let images = await acknowledged.images
-            #expect(images.count >= 6)
-            for image in images { try await expectServed(image.value, tag: image.key, by: last) }
-            await last.process.terminate()
-        }
-    }
-
-    private func withUnusedRegistry(in directory: TemporaryDirectory, root: String) async throws -> Registry {
-        let port = try FreePort.take()
-        let yaml = Configuration.filesystem(root).yaml(address: "127.0.0.1:\(port)")
-        return try await Registry.start(try directory.write(yaml, to: "\(port).yml"), port: port)
-    }
-
-    private func pushUntilDead(_ registry: Registry, _ name: String, _ acknowledged: Acknowledged) async {
-        for number in 0..<1000 {
-            let tag = "\(name)n\(number)"
-            guard
-                let image = try? await ImageManifest(layers: [Blob.random(50_000)]),
-                let connection = try? await registry.connect(),
-                (try? await connection.push(image, to: "app", tag: tag)) != nil
-            else { return }
-            await acknowledged.add(image, tag: tag)
-        }
-    }
-
-    private actor Acknowledged {
-        private(set) var images: [String: ImageManifest] = [:]
-        func add(_ image: ImageManifest, tag: String) { images[tag] = image }
-    }
-
     @Test("SIGTERM lets an upload and a download end, takes no new connection, and exits 0", .timeLimit(.minutes(3)))
     func drain() async throws {
         try await withTemporaryDirectory { directory in

@@ -175,7 +175,8 @@ struct FaultTests {
         let expected: [(StorageError.Code, RegistryErrorCode, Int?)] = [
             (.throttled, .tooManyRequests, nil), (.unavailable, .unavailable, nil), (.timeout, .unavailable, nil),
             (.busy, .unavailable, nil), (.shutdown, .unavailable, nil), (.cancelled, .unavailable, nil),
-            (.noSpace, .unavailable, 507), (.permission, .unavailable, nil), (.unauthenticated, .unavailable, nil),
+            (.noSpace, .unavailable, nil), (.precondition, .unavailable, nil), (.permission, .unavailable, nil),
+            (.unauthenticated, .unavailable, nil),
             (.invalidArgument, .nameInvalid, nil), (.internal, .unknown, nil), (.corrupt, .unknown, nil),
         ]
         for (code, wanted, status) in expected {

@@ -122,7 +122,7 @@ struct ErrorTests {
     @Test("What the storage says becomes a status that clients can act on, and no secret")
     func storageErrors() async throws {
         let expected: [(StorageError.Code, Int, String?)] = [
-            (.throttled, 429, "3"), (.unavailable, 503, "3"), (.busy, 503, "3"), (.noSpace, 507, nil),
+            (.throttled, 429, "3"), (.unavailable, 503, "3"), (.busy, 503, "3"), (.noSpace, 503, "3"),
             (.internal, 500, nil), (.corrupt, 500, nil), (.permission, 503, nil), (.invalidArgument, 400, nil),
         ]
         for (code, status, retryAfter) in expected {

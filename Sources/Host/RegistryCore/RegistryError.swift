@@ -40,12 +40,13 @@ public struct RegistryError: Error, Sendable {
         case .throttled:
             self.init(.tooManyRequests, "the storage asks to slow down")
             retryAfter = error.retryAfter ?? .seconds(1)
-        case .unavailable, .timeout, .busy, .shutdown, .cancelled:
+        case .unavailable, .timeout, .busy, .shutdown, .cancelled, .precondition:
             self.init(.unavailable, "the storage is not available now")
             retryAfter = error.retryAfter ?? .seconds(1)
         case .noSpace:
+            // Not 507: clients and proxies know 503 as something that passes.
             self.init(.unavailable, "the storage has no space left")
-            status = 507
+            retryAfter = error.retryAfter ?? .seconds(10)
         case .permission, .unauthenticated:
             self.init(.unavailable, "the storage refuses the registry's access")
         case .unsupported:

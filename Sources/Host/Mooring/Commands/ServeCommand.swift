@@ -24,6 +24,7 @@ struct ServeCommand: ParsableCommand {
         let assembly = ServerAssembly(configuration)
         for issue in issues { assembly.logger.warning("\(issue)") }
         let signals = TerminationSignals()
+        ProcessLimits.prepare()
         Task.detached {
             do {
                 try await assembly.start()

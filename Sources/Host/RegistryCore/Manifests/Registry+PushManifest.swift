@@ -72,9 +72,22 @@ extension Registry {
         let (name, canonical) = (push.name, push.canonical)
         try await writeLink(RegistryLayout.tagLink(name, tag), canonical)
         try await ensureLink(RegistryLayout.tagIndexLink(name, tag, canonical), canonical)
-        guard push.isAlias else { return }
-        try await ensureLink(RegistryLayout.tagIndexLink(name, tag, push.asked), canonical)
-        tagNames.remove(TagNames.Key(name: name, tag: tag, digest: canonical))
+        if push.isAlias {
+            try await ensureLink(RegistryLayout.tagIndexLink(name, tag, push.asked), canonical)
+            tagNames.remove(TagNames.Key(name: name, tag: tag, digest: canonical))
+        }
+        if try await !exists(RegistryLayout.tagLink(name, tag)) { await sweepTag(tag, in: name) }
+    }
+
+    /// Another process deleted the tag between its link and its history. Each step leaves alone what a further push may
+    /// have put there: folders that aren't empty are not removed so.
+    private func sweepTag(_ tag: Tag, in name: RepositoryName) async {
+        let folder = RegistryLayout.tag(name, tag)
+        guard let history = try? folder.appending("index"), let current = try? folder.appending("current") else {
+            return
+        }
+        try? await removeTree(history)
+        for emptied in [current, folder] { try? await driver.remove(emptied, tree: false) }
     }
 }
 

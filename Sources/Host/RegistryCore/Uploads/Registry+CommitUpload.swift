@@ -77,7 +77,13 @@ extension Registry {
         let data = RegistryLayout.blobData(blob.canonical)
         if try await size(of: data) == blob.size { return }
         do {
-            try await driver.move(RegistryLayout.uploadData(reference.name, reference.id), to: data, if: nil)
+            let staged = RegistryLayout.uploadData(reference.name, reference.id)
+            if driver.capabilities.contains(.copy) {
+                // The session keeps its bytes until there is a link to the blob: after a crash it goes on.
+                try await driver.copy(staged, to: data, if: nil)
+            } else {
+                try await driver.move(staged, to: data, if: nil)
+            }
         } catch {
             guard error.code == .notFound else { throw error }
             // Somebody took the bytes away.
