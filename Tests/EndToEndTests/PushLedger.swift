@@ -168,19 +168,24 @@ struct InterruptedUpload: Sendable {
     mutating func finish(over connection: RawConnection, note: (InterruptedUpload) async -> Void) async throws {
         let piece = max(1, blob.bytes.count / 3)
         while acknowledged < blob.bytes.count {
-            let bytes = blob.bytes.dropFirst(acknowledged).prefix(piece)
-            let range = "\(acknowledged)-\(acknowledged + bytes.count - 1)"
-            let response = try await connection.request(
-                "PATCH", location, headers: [("Content-Range", range)], body: Data(bytes))
-            guard response.status == 202 else { throw UnexpectedResponse(response) }
-            try take(response)
-            #expect(acknowledged == blob.bytes.count - blob.bytes.dropFirst(bytes.endIndex).count)
+            try await patch(piece, over: connection)
             await note(self)
         }
         isClosing = true
         await note(self)
         let response = try await connection.request("PUT", adding(digest: blob.digest, to: location), body: Data())
         guard response.status == 201 else { throw UnexpectedResponse(response) }
+    }
+
+    /// Sends the next bytes, at most `count`.
+    mutating func patch(_ count: Int, over connection: RawConnection) async throws {
+        let bytes = blob.bytes.dropFirst(acknowledged).prefix(count)
+        let end = acknowledged + bytes.count
+        let headers = [("Content-Range", "\(acknowledged)-\(end - 1)")]
+        let response = try await connection.request("PATCH", location, headers: headers, body: Data(bytes))
+        guard response.status == 202 else { throw UnexpectedResponse(response) }
+        try take(response)
+        #expect(acknowledged == end)
     }
 
     /// Asks where to go on; `false`: the upload had come to its end.

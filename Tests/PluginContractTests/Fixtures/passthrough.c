@@ -3,11 +3,13 @@
  *   xor             really changes the bytes (each ^ 0x5a), so that what goes around it is seen at once
  *   refuse-walk     passthrough that leaves the optional operations NULL: they must be refused, not bypassed
  *   refuse-move     passthrough that leaves move_path NULL
+ *   quota           refuses every write as a full disk does while the file of its option `full` exists
  *   transparent     refuse-walk with MOOR_MW_TRANSPARENT: what it leaves NULL may go to inner
  * Each counts its calls: the size of the object "/.calls/<operation>" tells how many there were. */
 #define _XOPEN_SOURCE 700
 #include "mooring/plugin.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -36,7 +38,7 @@ static const char *const names[OPERATIONS] = {
 
 struct layer {
     const moor_storage *inner;
-    char component[32], prefix[1025];
+    char component[32], prefix[1025], full[1025];
     bool xored, changes; /* changes: paths or bytes; else calls are forwarded with the caller's own completion */
     atomic_ullong calls[OPERATIONS];
 };
@@ -58,6 +60,15 @@ static moor_str str(const char *s) {
 static bool is(moor_str s, const char *t) {
     return s.len == strlen(t) && memcmp(s.ptr, t, s.len) == 0;
 }
+
+static bool is_full(const struct layer *l) {
+    return l->full[0] && access(l->full, F_OK) == 0;
+}
+static const moor_error no_space = {.struct_size = sizeof(moor_error),
+                                    .code = MOOR_E_NO_SPACE,
+                                    .os_errno = ENOSPC,
+                                    .retry_after_ms = -1,
+                                    .message = {"No space left on device", 23}};
 
 static uint8_t *xored(struct layer *l, moor_bytes b) {
     uint8_t *p = malloc(b.len + 1);
@@ -228,9 +239,14 @@ static void end_reader(void *ctx, const moor_error *err, const moor_reader *read
 struct writer {
     struct layer *l;
     moor_writer inner;
+    uint64_t at;
 };
 static void write_parts(void *obj, const moor_call *call, const moor_bytes *parts, size_t n, moor_done_u64 done) {
     struct writer *w = obj;
+    if (is_full(w->l)) {
+        done(call->done_ctx, &no_space, w->at);
+        return;
+    }
     struct forward *f = BEGIN(w->l, str("/"), str("/"));
     size_t sum = 0, at = 0;
     for (size_t i = 0; i < n; i++)
@@ -242,6 +258,7 @@ static void write_parts(void *obj, const moor_call *call, const moor_bytes *part
             bytes[at++] = w->l->xored ? parts[i].ptr[k] ^ 0x5a : parts[i].ptr[k];
     moor_bytes *part = (moor_bytes *)f->bytes; /* lives until done, as the bytes do */
     *part = (moor_bytes){bytes, sum};
+    w->at += sum;
     w->inner.write(w->inner.obj, &f->call, part, 1, end_u64);
 }
 static void sync_writer(void *obj, const moor_call *call, moor_done_u64 done) {
@@ -250,6 +267,10 @@ static void sync_writer(void *obj, const moor_call *call, moor_done_u64 done) {
 }
 static void commit(void *obj, const moor_call *call, const moor_precond *cond, moor_str checksum, moor_done_stat done) {
     struct writer *w = obj;
+    if (is_full(w->l)) {
+        done(call->done_ctx, &no_space, NULL);
+        return;
+    }
     struct forward *f = BEGIN(w->l, str("/"), str("/"));
     w->inner.commit(w->inner.obj, &f->call, cond, w->l->xored ? (moor_str){0} : checksum, end_stat);
 }
@@ -267,7 +288,7 @@ static void end_writer(void *ctx, const moor_error *err, const moor_writer *writ
     moor_writer mine = {.struct_size = sizeof mine};
     if (!err) {
         struct writer *w = malloc(sizeof *w);
-        *w = (struct writer){f->l, *writer};
+        *w = (struct writer){f->l, *writer, writer->durable_offset};
         mine.durable_offset = writer->durable_offset;
         mine.min_chunk = writer->min_chunk;
         mine.preferred_chunk = writer->preferred_chunk;

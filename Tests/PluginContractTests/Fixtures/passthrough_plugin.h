@@ -10,6 +10,13 @@
         return;                                                                                                        \
     }
 
+/* Before the first line of what writes. */
+#define REFUSE_IF_FULL                                                                                                 \
+    if (is_full(obj)) {                                                                                                \
+        done(call->done_ctx, &no_space, NULL);                                                                         \
+        return;                                                                                                        \
+    }
+
 static const moor_str none;
 
 static void get_content(void *obj, const moor_call *call, moor_str path, uint64_t max_len, moor_done_buf done) {
@@ -19,6 +26,7 @@ static void get_content(void *obj, const moor_call *call, moor_str path, uint64_
 }
 static void put_content(void *obj, const moor_call *call, moor_str path, moor_bytes body, const moor_precond *cond,
                         moor_done_stat done) {
+    REFUSE_IF_FULL
     FORWARD(PUT, put_content, path, body, cond, done)
     struct forward *f = BEGIN(l, path, none);
     f->bytes = xored(l, body);
@@ -32,6 +40,7 @@ static void open_reader(void *obj, const moor_call *call, moor_str path, uint64_
 }
 static void open_writer(void *obj, const moor_call *call, moor_str path, uint32_t mode, uint64_t offset,
                         moor_bytes token, uint64_t size_hint, moor_done_writer done) {
+    REFUSE_IF_FULL
     FORWARD(WRITER, open_writer, path, mode, offset, token, size_hint, done)
     struct forward *f = BEGIN(l, path, none);
     in->open_writer(in->obj, &f->call, f->path, mode, offset, token, size_hint, end_writer);
@@ -87,6 +96,7 @@ static void walk_page(void *obj, const moor_call *call, moor_str prefix, moor_by
 }
 static void copy_path(void *obj, const moor_call *call, moor_str src, moor_str dst, const moor_precond *cond,
                       moor_done_stat done) {
+    REFUSE_IF_FULL
     FORWARD(COPY, copy_path, src, dst, cond, done)
     struct forward *f = BEGIN(l, src, dst);
     in->copy_path(in->obj, &f->call, f->path, f->other, cond, end_stat);
@@ -162,18 +172,20 @@ static moor_code instance_interface(void *obj, moor_str id, void *table) {
 }
 static void config_schema(void *obj, const moor_call *call, moor_str component, moor_done_buf done) {
     static const char schema[] = "{\"type\":\"object\",\"properties\":{\"prefix\":{\"type\":\"string\",\"description\":"
-                                 "\"Path of inner below which everything lies.\"}},\"additionalProperties\":false}";
+                                 "\"Path of inner below which everything lies.\"},\"full\":{\"type\":"
+                                 "\"string\",\"description\":\"While this file exists, there is no space.\"}},"
+                                 "\"additionalProperties\":false}";
     moor_buf buf = {(const uint8_t *)schema, sizeof schema - 1, NULL, NULL};
     (void)obj, (void)component;
     done(call->done_ctx, NULL, &buf);
 }
-/* The text between the quotes behind "prefix": good enough for tests, which write no escapes. */
-static void find_prefix(moor_bytes config, char out[1025]) {
+/* The text between the quotes behind a key: good enough for tests, which write no escapes. */
+static void find_text(moor_bytes config, const char *key, char out[1025]) {
     char *json = calloc(1, config.len + 1);
     if (config.len)
         memcpy(json, config.ptr, config.len);
-    const char *at = strstr(json, "\"prefix\"");
-    at = at ? strchr(at + 8, '"') : NULL;
+    const char *at = strstr(json, key);
+    at = at ? strchr(at + strlen(key), '"') : NULL;
     for (at = at ? at + 1 : ""; *at && *at != '"' && strlen(out) < 1000; at++)
         if (*at != '\\') /* a JSON writer may escape `/` */
             strncat(out, at, 1);
@@ -185,9 +197,10 @@ static void create(void *obj, const moor_call *call, moor_str component, moor_st
     struct layer *l = calloc(1, sizeof *l);
     (void)obj, (void)name;
     memcpy(l->component, component.ptr, component.len < 31 ? component.len : 31);
-    find_prefix(config, l->prefix);
+    find_text(config, "\"prefix\"", l->prefix);
+    find_text(config, "\"full\"", l->full);
     l->xored = is(component, "xor");
-    l->changes = l->xored || l->prefix[0];
+    l->changes = l->xored || l->prefix[0] || l->full[0];
     out.obj = l;
     done(call->done_ctx, NULL, &out);
 }
@@ -197,8 +210,9 @@ static moor_code plugin_interface(void *obj, moor_str id, void *table) {
 }
 #define LAYER(name) "{\"name\":\"" name "\",\"interface\":\"moor.storage-middleware/1\"}"
 moor_code moor_plugin_entry(const moor_host *host, moor_plugin *out) {
-    static const char info[] = "{\"name\":\"passthrough\",\"version\":\"1.0.0\",\"components\":[" LAYER(
-        "passthrough") "," LAYER("xor") "," LAYER("refuse-walk") "," LAYER("refuse-move") "," LAYER("transparent") "]}";
+    static const char info[] =
+        "{\"name\":\"passthrough\",\"version\":\"1.0.0\",\"components\":[" LAYER("passthrough") "," LAYER(
+            "xor") "," LAYER("refuse-walk") "," LAYER("refuse-move") "," LAYER("quota") "," LAYER("transparent") "]}";
     moor_plugin t = {.struct_size = sizeof t, .abi_rev = MOOR_ABI_REV, .get_interface = plugin_interface};
     t.info_json = (moor_bytes){(const uint8_t *)info, sizeof info - 1};
     return host->abi_rev >> 16 == MOOR_ABI_MAJOR ? fill(out, &t, sizeof t) : MOOR_E_VERSION;

@@ -1,0 +1,73 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("What crashes leave", .enabled(if: BuildProducts.serverIsOurs, "another server leaves other files"))
+struct LeftoverTests {
+    private static let digits = String(repeating: "0123456789abcde", count: 2) + "0"
+
+    @Test("What crashes left goes after some days, unless it is young or in use", .timeLimit(.minutes(3)))
+    func sweep() async throws {
+        try await withRegistry { registry, directory in
+            let root = directory.path("root")
+            let image = try await ImageManifest(layers: [Blob.random(1000)])
+            try await registry.connect().push(image, to: "app", tag: "kept")
+            let killed = try await killedUpload(by: registry, root)
+            let folder = URL(fileURLWithPath: killed).deletingLastPathComponent().path
+
+            let old = [killed, "\(folder)/data.f\(Self.digits).tmp", "\(root)/new.f\(Self.digits).tmp/_manifests/x"]
+            let removed = "\(root)/removed.d\(Self.digits).tmp/current/link"
+            let young = ["\(folder)/data.1.0\(Self.digits).tmp", "\(folder)/data.1.f\(Self.digits).tmp"]
+            let locked = "\(folder)/data.2.0\(Self.digits).tmp"
+            // Names that only look like ours.
+            let foreign = ["\(folder)/data.2.e\(Self.digits).tmp", "\(folder)/data.f\(Self.digits)a.tmp"]
+            for path in old.dropFirst() + young + foreign + [removed, locked] { try write(path) }
+            try await age(old + foreign + [locked, "\(root)/new.f\(Self.digits).tmp"])
+            let descriptor = open(locked, O_RDWR)
+            defer { close(descriptor) }
+            #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+
+            let again = try await registry.restarted()
+            try await eventually("what is old is gone", within: .seconds(30)) {
+                !(old + [removed]).contains { FileManager.default.fileExists(atPath: $0) }
+            }
+            try await eventually("the log tells") { again.process.log.contains("crashes had left") }
+            for path in young + foreign + [locked] {
+                #expect(FileManager.default.fileExists(atPath: path), "\(path)")
+            }
+            #expect(!FileManager.default.fileExists(atPath: "\(root)/removed.d\(Self.digits).tmp"))
+            try await expectServed(image, tag: "kept", by: again)
+            await again.process.terminate()
+        }
+    }
+
+    /// Kills the server in the middle of an upload; the file that this leaves.
+    private func killedUpload(by registry: Registry, _ root: String) async throws -> String {
+        let lost = try await Blob.random(3_000_000)
+        let connection = try await registry.connect()
+        try await connection.send(
+            "POST /v2/app/blobs/uploads/?digest=\(lost.digest) HTTP/1.1\r\nHost: localhost\r\n"
+                + "Content-Length: \(lost.bytes.count)\r\n\r\n")
+        try await connection.send(lost.bytes.prefix(2_000_000))
+        let folder = "\(root)/docker/registry/v2/blobs/sha256/\(lost.hex.prefix(2))/\(lost.hex)"
+        var found: String?
+        try await eventually("some of the upload is in the root") {
+            found = try? FileManager.default.contentsOfDirectory(atPath: folder).first
+            guard let name = found else { return false }
+            let size = try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")[.size] as? Int
+            return size ?? 0 > 0
+        }
+        await registry.process.kill()
+        return "\(folder)/\(try #require(found))"
+    }
+
+    private func write(_ path: String) throws {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Data("left".utf8).write(to: URL(fileURLWithPath: path))
+    }
+
+    private func age(_ paths: [String]) async throws {
+        try await Command.run("touch", ["-d", "8 days ago"] + paths).checked()
+    }
+}

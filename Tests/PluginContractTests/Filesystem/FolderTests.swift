@@ -1,0 +1,125 @@
+import Foundation
+import RegistryStorage
+import TestSupport
+import Testing
+
+/// What the driver `filesystem` promises beyond the contract.
+@Suite("The filesystem driver: folders and trees")
+struct FolderTests {
+    /// Names of everything in the root of a store, the driver's own included.
+    private func names(in store: Store) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: store.directory)
+    }
+
+    @Test("A tree of any depth is removed with few descriptors and a small stack")
+    func deepTree() async throws {
+        try await StorageDriverUnderTest.filesystem.withStore { store in
+            let before = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+            // Far deeper than any path can name: each step goes down from the one before.
+            let script = "mkdir -p deep && cd deep && for i in $(seq 3000); do mkdir d && touch f && cd ./d; done"
+            try await Command.run("sh", ["-c", script], directory: store.directory).checked()
+            try await store.driver.put("/deep/d/object", [1])
+            try await store.driver.remove("/deep", tree: true)
+            #expect(try names(in: store).isEmpty)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count < before + 64)
+        }
+    }
+
+    @Test("A wide tree goes wholly, and links in it aren't followed")
+    func wideTree() async throws {
+        try await StorageDriverUnderTest.filesystem.withStore { store in
+            let script = """
+                mkdir -p tree/a tree/b outside && touch outside/kept && ln -s ../outside tree/link && \
+                ln -s kept tree/dangling && for i in $(seq 2000); do mkdir -p tree/a/$i; : > tree/b/$i; done
+                """
+            try await Command.run("sh", ["-c", script], directory: store.directory).checked()
+            try await store.driver.remove("/tree", tree: true)
+            #expect(try names(in: store) == ["outside"])
+            #expect(try await store.driver.children("/outside") == ["kept"])
+        }
+    }
+
+    @Test("A folder appears with its object and not before, and a failed put leaves none")
+    func folders() async throws {
+        try await StorageDriverUnderTest.filesystem.withStore { store in
+            let isOver = Flag()
+            try await withThrowingTaskGroup { group in
+                group.addTask {
+                    while !isOver.isSet {
+                        for name in try await store.driver.children("/tags") {
+                            // Looked at through the directory, as Distribution would.
+                            let link = "\(store.directory)/tags/\(name)/current/link"
+                            #expect(FileManager.default.fileExists(atPath: link), "\(name)")
+                        }
+                    }
+                }
+                try await store.driver.put("/tags/first/current/link", [1])
+                for number in 0..<200 { try await store.driver.put("/tags/t\(number)/current/link", [1]) }
+                isOver.set()
+                try await group.waitForAll()
+            }
+            await expectError(.invalidArgument) { try await store.driver.put("/tags/first/current/link/below/it", [1]) }
+            await expectError(.alreadyExists) {
+                try await store.driver.put("/tags/first/current/link", [1], if: .ifAbsent)
+            }
+            #expect(try await store.driver.children("/tags/first") == ["current"])
+            #expect(try names(in: store) == ["tags"])
+        }
+    }
+
+    @Test("A copy stays what it is when the original is replaced, moved onto it or removed")
+    func copies() async throws {
+        try await StorageDriverUnderTest.filesystem.withStore { store in
+            try await store.driver.put("/a", [1])
+            _ = try await store.driver.copy(try StoragePath("/a"), to: try StoragePath("/b/c"), if: nil)
+            try await store.driver.put("/a", [2])
+            #expect(try await store.driver.get("/b/c") == [1])
+            _ = try await store.driver.copy(try StoragePath("/b/c"), to: try StoragePath("/a"), if: nil)
+            #expect(try await store.driver.get("/a") == [1])
+            // Two names of one file, which a rename would leave both.
+            try await store.driver.move("/a", "/b/c")
+            await expectError(.notFound) { try await store.driver.look("/a") }
+            let writer = try await store.driver.append("/b/c")
+            try await writer.append([3])
+            try await writer.commit(checksum: "", if: nil)
+            await writer.close()
+            #expect(try await store.driver.get("/b/c") == [1, 3])
+        }
+    }
+
+    @Test("A commit whose tree was removed is there all the same")
+    func commitAfterRemoval() async throws {
+        try await StorageDriverUnderTest.filesystem.withStore { store in
+            let content = randomBytes(300_000)
+            let writer = try await store.driver.writer("/blobs/aa/data")
+            try await writer.append(content)
+            try await store.driver.put("/blobs/aa/other", [1])
+            try await store.driver.remove("/blobs", tree: true)
+            try await writer.commit(checksum: "", if: nil)
+            await writer.close()
+            #expect(try await store.driver.get("/blobs/aa/data") == content)
+            #expect(try await store.driver.children("/blobs/aa") == ["data"])
+            #expect(try names(in: store) == ["blobs"])
+        }
+    }
+
+    @Test("Of bytes suspended in the same moment those written last are gone on with")
+    func newest() async throws {
+        try await StorageDriverUnderTest.filesystem.withStore { store in
+            for round in 1...20 {
+                let (first, second) = (try await store.driver.writer("/o"), try await store.driver.writer("/o"))
+                try await first.append(randomBytes(round))
+                try await second.append(randomBytes(100 + round))
+                await second.close()
+                await first.close()
+                let resumed = try await store.driver.append("/o")
+                #expect(resumed.startOffset == UInt64(100 + round))
+                try await resumed.cancel()
+                await resumed.close()
+                let next = try await store.driver.append("/o")
+                try await next.cancel()
+                await next.close()
+            }
+        }
+    }
+}
