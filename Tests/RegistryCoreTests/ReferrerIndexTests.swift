@@ -102,7 +102,7 @@ struct ReferrerIndexTests {
         storage.fail { call, _ in
             call.kind == .put && call.path.contains("_subjects") ? .before(StorageError(.noSpace, "injected")) : nil
         }
-        #expect(await failure { _ = try await registry.allReferrers(of: subject, in: name) }?.status == 507)
+        #expect(await failure { _ = try await registry.allReferrers(of: subject, in: name) }?.code == .unavailable)
         storage.fail(nil)
         #expect(try await registry.allReferrers(of: subject, in: name).descriptors == expected)
     }

@@ -40,7 +40,8 @@ static void open_reader(void *obj, const moor_call *call, moor_str path, uint64_
 }
 static void open_writer(void *obj, const moor_call *call, moor_str path, uint32_t mode, uint64_t offset,
                         moor_bytes token, uint64_t size_hint, moor_done_writer done) {
-    REFUSE_IF_FULL
+    if (mode == MOOR_W_CREATE)
+        REFUSE_IF_FULL
     FORWARD(WRITER, open_writer, path, mode, offset, token, size_hint, done)
     struct forward *f = BEGIN(l, path, none);
     in->open_writer(in->obj, &f->call, f->path, mode, offset, token, size_hint, end_writer);
