@@ -12,7 +12,7 @@ struct Blob: Sendable {
 
     init(_ bytes: Data) async throws {
         self.bytes = bytes
-        digest = sha256(of: bytes)
+        digest = try await sha256(of: bytes)
     }
 
     init(_ text: String) async throws { try await self.init(Data(text.utf8)) }
@@ -25,7 +25,7 @@ struct Blob: Sendable {
 }
 
 /// `sha256:` and the hexadecimal digest of `bytes`.
-func sha256(of bytes: Data) -> String {
+func sha256(of bytes: Data) async throws -> String {
     let digits = Array("0123456789abcdef".utf8)
     let hex = SHA256.hash(data: bytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
     return "sha256:" + String(decoding: hex, as: UTF8.self)
