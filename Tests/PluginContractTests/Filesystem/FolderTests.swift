@@ -11,17 +11,15 @@ struct FolderTests {
         try FileManager.default.contentsOfDirectory(atPath: store.directory)
     }
 
-    @Test("A tree of any depth is removed with few descriptors and a small stack")
+    @Test("A tree of any depth is removed on the small stack of a worker")
     func deepTree() async throws {
         try await StorageDriverUnderTest.filesystem.withStore { store in
-            let before = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
             // Far deeper than any path can name: each step goes down from the one before.
             let script = "mkdir 'deep'; chdir 'deep'; for (1..3000) { mkdir 'd'; open(F, '>f'); chdir 'd' or die }"
             try await Command.run("perl", ["-e", script], directory: store.directory).checked()
             try await store.driver.put("/deep/d/object", [1])
             try await store.driver.remove("/deep", tree: true)
             #expect(try names(in: store).isEmpty)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count < before + 64)
         }
     }
 
