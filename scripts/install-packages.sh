@@ -16,7 +16,7 @@ usage() {
 run=(pkg-config libssl-dev libcurl4-openssl-dev libxml2-dev libyaml-dev)
 # The clients and the peer that the tests drive, and the tools that look into the built files.
 test=("${run[@]}" skopeo podman buildah crun fuse-overlayfs uidmap curl openssl docker-registry
-    binutils gcc g++ util-linux)
+    binutils gcc g++ util-linux python3-venv)
 lint=("${run[@]}" clang-format gcc g++ python3)
 bench=("${run[@]}" docker-registry nginx-light curl openssl python3 gcc libc6-dev)
 

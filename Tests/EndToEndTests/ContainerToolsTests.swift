@@ -11,10 +11,15 @@ struct ContainerToolsTests {
 
         var testDescription: String { name }
 
+        /// What keeps it to its own storage.
+        var options: [String] {
+            let storage = storage.map { ["--root", $0.path("images"), "--runroot", $0.path("run")] } ?? []
+            return storage + ["--storage-driver", "vfs"]
+        }
+
         @discardableResult
         func callAsFunction(_ arguments: String...) async throws -> String {
-            let storage = storage.map { ["--root", $0.path("images"), "--runroot", $0.path("run")] } ?? []
-            return try await Command.run(name, storage + ["--storage-driver", "vfs"] + arguments).checked().text
+            try await Command.run(name, options + arguments).checked().text
         }
     }
 

@@ -132,10 +132,10 @@ enum ChunkRows {
             "cancel.bare", "by its path alone, too", ["cancel", "trap-33", "trap-10"], given: Given.session(),
             delete("{session}").gives(204, [:], .empty), get("{session}").gives(404))
         Row(
-            "chunk.other", "An upload of one repository is none of another", ["code-BLOB_UPLOAD_UNKNOWN"],
-            given: Given.session("{other}"),
-            get("/v2/{repo}/blobs/uploads/0193b5a0-0000-7000-8000-000000000000").gives(
-                404, [:], .error("BLOB_UPLOAD_UNKNOWN")))
+            "chunk.other", "An upload of one repository is none of another, nor is its state",
+            ["code-BLOB_UPLOAD_UNKNOWN", "code-BLOB_UPLOAD_INVALID"], given: Given.session("{other}"),
+            get("/v2/{repo}/blobs/uploads/{uuid}").gives(404, [:], .error("BLOB_UPLOAD_UNKNOWN")),
+            patch("/v2/{repo}/blobs/uploads/{uuid}?{query}", body: "x").gives(404, [:], .error("BLOB_UPLOAD_INVALID")))
     }
 
     private static func body(of range: String) -> String {

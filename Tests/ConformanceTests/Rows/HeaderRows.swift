@@ -27,7 +27,7 @@ enum HeaderRows {
             Request("GET", "/v2/{repo}/manifests/v1", [], .bytes(image.bytes)).gives(200, [:], .content(image)),
             get("/v2/").gives(200))
         Row(
-            "http.http10", "HTTP/1.0 is understood", ["http"], reach: .http1,
+            "http.close", "`Connection: close` is done, and said", ["http"], reach: .http1,
             get("/v2/", ("Connection", "close")).gives(200, ["Connection": "close"], .text("{}")),
             get("/v2/").gives(200))
     }

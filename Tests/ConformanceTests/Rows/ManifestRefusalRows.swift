@@ -57,6 +57,19 @@ enum ManifestRefusalRows {
                 get(path + "v1").gives(404))
         }
         Row(
+            "refuse.urls", "A layer with a URL that the configuration does not allow",
+            ["foreign", "code-MANIFEST_INVALID", "better-400"],
+            given: Given.parts(),
+            put(path + "v1", foreign("https://example.com/x")).gives(400, [:], .error("MANIFEST_INVALID")))
+        for (number, url) in ["https://example.org/x", "ftp://example.com/x", "https://example.com/x#y"].enumerated() {
+            Row(
+                "refuse.url-\(number + 1)", "`\(url)` where only `https://example.com/` is allowed",
+                ["foreign", "trap-28"],
+                given: Given.parts(), server: .sparse,
+                put(path + "v1", foreign(url)).gives(400, [:], .error("MANIFEST_INVALID")),
+                put(path + "v1", foreign("https://example.com/x")).gives(201))
+        }
+        Row(
             "refuse.no-type", "Without a content type", ["code-MANIFEST_INVALID"], given: Given.parts(),
             put(path + "v1", body: image.text).gives(400, [:], .error("MANIFEST_INVALID")))
         Row(
@@ -74,6 +87,10 @@ enum ManifestRefusalRows {
             "refuse.large.stream", "also when their length is not told", ["manifest-413"], given: Given.parts(),
             Request("PUT", path + "v1", [("Content-Type", MediaTypes.manifest)], .stream([tooLarge.bytes])).gives(
                 413, [:], .error("MANIFEST_INVALID")))
+    }
+
+    private static func foreign(_ url: String) -> Content {
+        .docker(layers: [Content.missing.descriptor(type: MediaTypes.dockerForeign, #","urls":["\#(url)"]"#)])
     }
 
     private static let tooLarge = Content.image(ofSize: 4 * 1024 * 1024 + 1)

@@ -46,7 +46,9 @@ struct RowRunner {
             let path = pathAndQuery(location)
             values["location"] = path
             values["session"] = String(path.prefix { $0 != "?" })
+            values["query"] = String(path.drop { $0 != "?" }.dropFirst())
         }
+        values["uuid"] = answer["Docker-Upload-UUID"] ?? values["uuid"]
         if let link = answer["Link"], let end = link.firstIndex(of: ">") {
             values["next"] = pathAndQuery(String(link[..<end].dropFirst()))
         }

@@ -71,7 +71,9 @@ extension ServerKind {
         case .fixedHost: http += "\n  host: https://registry.example"
         case .prefixed: http += "\n  prefix: /hub/"
         case .smallPages: more = "catalog: {maxentries: 3}\ntags: {maxtags: 3}"
-        case .sparse: more = "validation: {manifests: {indexes: {platforms: none}}}"
+        case .sparse:
+            more =
+                "validation: {manifests: {indexes: {platforms: none}, urls: {allow: ['^https://(store.)?example.com/']}}}"
         case .headers: http += "\n  headers: {X-Content-Type-Options: [nosniff]}"
         }
         if transport.isSecure {
