@@ -68,7 +68,8 @@ struct ConfigurationDecoder {
                 architecture: $0.text("architecture") ?? "", os: $0.text("os") ?? "")
         }
         return RegistryConfiguration.Validation(
-            disabled: section.boolean("disabled"), allowedURLs: urls.texts("allow"), deniedURLs: urls.texts("deny"),
+            disabled: section.boolean("disabled"), checksURLs: section.section("manifests").written("urls") != nil,
+            allowedURLs: urls.texts("allow"), deniedURLs: urls.texts("deny"),
             platforms: RegistryConfiguration.Validation.Platforms(rawValue: indexes.choice("platforms")) ?? .all,
             platformList: platforms)
     }

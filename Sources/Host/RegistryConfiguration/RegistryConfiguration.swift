@@ -148,6 +148,8 @@ public struct RegistryConfiguration: Sendable, Equatable {
 
         /// Whether the rules are off.
         public var disabled: Bool
+        /// Whether there are rules for URLs of layers.
+        public var checksURLs: Bool
         /// Regular expressions for URLs of foreign layers.
         public var allowedURLs: [String]
         /// Regular expressions for URLs that are refused.

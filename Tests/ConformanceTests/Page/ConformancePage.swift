@@ -92,8 +92,7 @@ enum ConformancePage {
 
         The suite of the specification's project (`conformance/` in its repository, a Go program) runs against the built
         server when `MOORING_OCI_CONFORMANCE` names its executable: `MOORING_OCI_CONFORMANCE=/path/to/conformance swift test
-        --filter OfficialSuiteTests`, once for 1.1 and once for the development text. Its images with layers
-        that lie elsewhere need `validation.manifests.urls.allow`: without it no URL is accepted, as in Distribution.
+        --filter OfficialSuiteTests`, once for 1.1 and once for the development text.
 
         """
 

@@ -76,7 +76,9 @@ extension RegistryConfiguration {
 }
 
 extension RegistryConfiguration.Validation {
-    func urls() throws -> URLRules { disabled ? .any : try URLRules(allow: allowedURLs, deny: deniedURLs) }
+    func urls() throws -> URLRules {
+        disabled || !checksURLs ? .any : try URLRules(allow: allowedURLs, deny: deniedURLs)
+    }
 
     var indexes: RegistrySettings.IndexValidation {
         if disabled { return .none }

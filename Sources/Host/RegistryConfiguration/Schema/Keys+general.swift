@@ -53,10 +53,12 @@ extension ConfigurationKey {
             "validation.enabled", .boolean, status: .accepted("validation is on unless `validation.disabled` is true"),
             "Old; has no effect."),
         ConfigurationKey("validation.manifests", .section, "Rules for manifests."),
-        ConfigurationKey("validation.manifests.urls", .section, "URLs of layers that are kept elsewhere."),
+        ConfigurationKey(
+            "validation.manifests.urls", .section,
+            "Rules for URLs of layers that are kept elsewhere; without this section all are allowed."),
         ConfigurationKey(
             "validation.manifests.urls.allow", .list(of: .text), default: "[]",
-            "Regular expressions, one of which such a URL must match; none allows no URL."),
+            "Regular expressions, one of which such a URL must match; none and no `deny` allows no URL."),
         ConfigurationKey(
             "validation.manifests.urls.deny", .list(of: .text), default: "[]",
             "Regular expressions, none of which such a URL may match."),
