@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The conformance suite of the specification", .serialized, .serving(.http1, [.standard, .sparse]))
+@Suite("The conformance suite of the specification", .serialized, .serving(.http1, [.standard]))
 struct OfficialSuiteTests {
     private static let executable = ProcessInfo.processInfo.environment["MOORING_OCI_CONFORMANCE"]
 
@@ -16,7 +16,7 @@ struct OfficialSuiteTests {
         let result = try await Command.run(
             suite,
             environment: [
-                "OCI_VERSION": version, "OCI_REGISTRY": "127.0.0.1:\(try fleet.port(.sparse))", "OCI_TLS": "disabled",
+                "OCI_VERSION": version, "OCI_REGISTRY": "127.0.0.1:\(try fleet.port(.standard))", "OCI_TLS": "disabled",
                 "OCI_RESULTS_DIR": results, "OCI_REPO1": "suite/\(version)/one", "OCI_REPO2": "suite/\(version)/two",
             ], directory: fleet.directory.path, timeout: .seconds(240))
         #expect(result.isSuccess, "\(result)")
