@@ -143,6 +143,59 @@ struct AbandonmentTests {
         }
         #expect(value == 3)
     }
+
+    /// Calls that end soon beside transfers that don't.
+    private static let ordinary: PluginTimeouts = {
+        var timeouts = PluginTimeouts.short
+        timeouts.transfer = .seconds(600)
+        return timeouts
+    }()
+
+    @Test("A call that blocks inside a sequence is told of its own deadline", arguments: [false, true])
+    func deadlineInSequence(lookups: Bool) async throws {
+        let fixture = try await FixtureHost("rogue", timeouts: Self.ordinary)
+        let driver = try await fixture.open("rogue-polling-blocking")
+        let start = ContinuousClock.now
+        let body: @Sendable () async throws -> Int = {
+            let error = await expectFailure(.timeout) { try await driver.look("/object") }
+            #expect(error?.message == "polled")
+            // The sequence goes on.
+            try await driver.put("/object", [1, 2])
+            return try await driver.get("/object").count
+        }
+        let count = lookups ? try await driver.withLookups(body) : try await driver.withWorker(body)
+        #expect(count == 2)
+        #expect((.milliseconds(180)...(.seconds(20))).contains(ContinuousClock.now - start))
+        #expect(fixture.violations(.completes, "rogue") == 0)
+    }
+
+    @Test("A sequence is given up with a call that doesn't return; the driver goes on", arguments: [false, true])
+    func stuckSequence(lookups: Bool) async throws {
+        let fixture = try await FixtureHost("rogue", timeouts: Self.ordinary)
+        let driver = try await fixture.open("rogue-never-blocking")
+        let start = ContinuousClock.now
+        let error = await expectFailure(.timeout, breaking: .completes) {
+            let body: @Sendable () async throws -> UInt64 = { try await driver.look("/object").size }
+            return lookups ? try await driver.withLookups(body) : try await driver.withWorker(body)
+        }
+        #expect(error?.isRetryable == true)
+        #expect((.milliseconds(480)...(.seconds(20))).contains(ContinuousClock.now - start))
+        #expect(fixture.violations(.completes, "rogue") == 1)
+        await driver.expectHealthy()
+    }
+
+    @Test("A sequence may take longer than any of its calls")
+    func longSequence() async throws {
+        let fixture = try await FixtureHost("minimal", timeouts: .short)
+        let driver = try await fixture.open("minimal-limited-blocking")
+        let time = try await driver.withWorker {
+            let start = ContinuousClock.now
+            while ContinuousClock.now - start < .milliseconds(900) { _ = try await driver.look("/busy") }
+            return ContinuousClock.now - start
+        }
+        #expect(time >= .milliseconds(900))
+        #expect(fixture.violations(.completes, "minimal") == 0)
+    }
 }
 
 /// CLOCK_MONOTONIC in nanoseconds.

@@ -98,6 +98,40 @@ struct WorkerPoolTests {
         }
     }
 
+    @Test("The thread of a sequence that was given up works again when its call returns")
+    func lateReturn() async throws {
+        let target = BlockedTarget(timeouts: .init(call: 100_000_000, transfer: 100_000_000, grace: 100_000_000))
+        let error = await #expect(throws: StorageError.self) {
+            try await target.runSequence {
+                if let error = await target.call() { throw error }
+            }
+        }
+        #expect(error?.code == .timeout)
+        #expect(target.gate.waiting == 1)
+        let queued = await target.call()
+        #expect(queued?.code == .timeout && queued?.hadNoEffect == true)
+        target.gate.open()
+        try await eventually("the thread is back") { await target.call() == nil }
+    }
+
+    @Test("A plugin that completes nothing fills its own share of the slots only")
+    func share() async throws {
+        let (stuck, other) = (SilentTarget(maximumWaiting: 8), SilentTarget(maximumWaiting: 8))
+        await withTaskGroup(of: StorageError?.self) { group in
+            for _ in 0..<8 { group.addTask { await stuck.call() } }
+            try? await eventually("the share is full") { !stuck.identity.hasRoom }
+            let refused = await stuck.call()
+            #expect(refused?.code == .busy && refused?.hadNoEffect == true && refused?.isRetryable == true)
+            #expect(stuck.held.withLock { $0.count } == 8)
+            group.addTask { await other.call() }
+            try? await eventually("another plugin is called") { other.held.withLock { $0.count } == 1 }
+            other.completeAll()
+            stuck.completeAll()
+            for await error in group { #expect(error == nil) }
+        }
+        #expect(stuck.identity.hasRoom)
+    }
+
     @Test("A pool is a task executor: tasks run on its threads")
     func executor() async throws {
         let pool = WorkerPool(name: "test", maximumThreads: 2)
@@ -134,6 +168,37 @@ private final class Counter: Sendable {
     var value: Int { count.load(ordering: .acquiring) }
 
     func add() { count.add(1, ordering: .acquiringAndReleasing) }
+}
+
+/// Something that completes its calls when it is told to.
+private final class SilentTarget: CallTarget {
+    let identity: PluginIdentity
+    let policy = ExecutionPolicy(
+        name: "silent", flags: 0, blockingOperations: 0, maximumConcurrency: 0, timeouts: .init())
+    let held = Mutex<[(slot: CallSlot, generation: UInt64)]>([])
+
+    init(maximumWaiting: Int) {
+        identity = .make(
+            name: "silent", driver: "silent", violations: ViolationLog(logger: .silent),
+            maximumWaiting: maximumWaiting)
+    }
+
+    func perform(_ slot: CallSlot) { held.withLock { $0.append((slot, slot.generation)) } }
+
+    func completeAll() {
+        for call in held.withLock({ $0 }) {
+            _ = call.slot.complete(generation: call.generation) { _ throws(StorageError) in Nothing() }
+        }
+    }
+
+    func call() async -> StorageError? {
+        do throws(StorageError) {
+            let _: Nothing = try await run(try CallSlots.acquire(), .stat)
+            return nil
+        } catch {
+            return error
+        }
+    }
 }
 
 /// Something that blocks on one thread, before which two may wait.

@@ -9,7 +9,7 @@ static void rogue_table(void *m, void *table);
 #define ROGUE(name) "{\"name\":\"rogue-" name "\",\"interface\":\"moor.storage/1\"}"
 #define COMPONENTS                                                                                                                                                                                                                                                          \
     ROGUE("correct")                                                                                                                                                                                                                                                        \
-    "," ROGUE("threaded") "," ROGUE("slow") "," ROGUE("double-completion") "," ROGUE("late-double") "," ROGUE("never") "," ROGUE("never-blocking") "," ROGUE("oversize-buffer") "," ROGUE("absurd-buffer") "," ROGUE("null-buffer") "," ROGUE("oversize-reader") "," ROGUE( \
+    "," ROGUE("threaded") "," ROGUE("slow") "," ROGUE("double-completion") "," ROGUE("late-double") "," ROGUE("never") "," ROGUE("never-blocking") "," ROGUE("polling-blocking") "," ROGUE("oversize-buffer") "," ROGUE("absurd-buffer") "," ROGUE("null-buffer") "," ROGUE("oversize-reader") "," ROGUE( \
         "oversize-chunk") "," ROGUE("short-reader") "," ROGUE("endless-reader") "," ROGUE("no-read") "," ROGUE("non-"                                                                                                                                                       \
                                                                                                                "utf8") "," ROGUE("bad-page") "," ROGUE("page-over-limit") "," ROGUE("null-entry") "," ROGUE("unordered-page") "," ROGUE("page-without-token") "," ROGUE("endless-page") "," ROGUE("error") "," ROGUE("null-result") "," ROGUE("both") "," ROGUE("bad-fd") "," ROGUE("closed-fd") "," ROGUE("directory-fd") "," ROGUE("pipe-fd") "," ROGUE("short-fd") "," ROGUE("token") "," ROGUE("wrong-offset") "," ROGUE("struct-size") "," ROGUE("small-table") "," ROGUE("missing-op") "," ROGUE("create-fails") "," ROGUE("start-fails") "," ROGUE("no-interface")
 
@@ -53,6 +53,14 @@ static void sleeping_stat(void *obj, const moor_call *call, moor_str path, moor_
     for (unsigned left = 3600; left > 0;)
         left = sleep(left);
     mem_stat(obj, call, path, done);
+}
+static void polling_stat(void *obj, const moor_call *call, moor_str path, moor_done_stat done) {
+    int32_t why;
+    (void)obj, (void)path;
+    while ((why = call->cancel->is_cancelled(call->cancel->obj)) == 0)
+        usleep(5000);
+    moor_error e = {.struct_size = sizeof e, .code = why, .retry_after_ms = -1, .message = {"polled", 6}};
+    done(call->done_ctx, &e, NULL);
 }
 
 /* ---------------------------------------------------------------- buffers */
@@ -316,6 +324,10 @@ static void rogue_table(void *instance, void *table) {
     if (mode_is(m, "never-blocking")) {
         t->exec_flags = MOOR_EXEC_BLOCKING;
         t->stat_path = sleeping_stat;
+    }
+    if (mode_is(m, "polling-blocking")) {
+        t->exec_flags = MOOR_EXEC_BLOCKING;
+        t->stat_path = polling_stat;
     }
     if (mode_is(m, "oversize-buffer"))
         t->get_content = oversize_get;

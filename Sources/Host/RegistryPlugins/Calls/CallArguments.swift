@@ -105,6 +105,7 @@ extension CallSlot {
         fields.pointee.retained.removeAll(keepingCapacity: true)
         fields.pointee.arguments = CallArguments()
         fields.pointee.continuation = nil
+        if fields.pointee.target != nil { fields.pointee.user?.endWaiting() }
         fields.pointee.target = nil
         fields.pointee.holdsMore = false
     }

@@ -41,6 +41,8 @@ struct CallFields: ~Copyable {
     let deadline = Atomic<UInt64>(.max)
     /// How long after its deadline the call is given up.
     let grace = Atomic<UInt64>(0)
+    /// The sequence that a running call belongs to: the value of its `CallContext`, or 0.
+    let sequence = Atomic<UInt64>(0)
 
     /// - Parameter place: where the fields will lie for ever.
     init(index: UInt32, at place: UnsafeMutableRawPointer) {

@@ -43,9 +43,6 @@ extension CallSlot {
         publish(from: .queued, generation: generation)
     }
 
-    /// Says before a call that `cancel` may come from another thread while it runs.
-    func expectCancellation() { fields.pointee.usedCancellation = true }
-
     /// Ends the generation of a call that may have been cancelled.
     @inline(never)
     func endCancellation() {
@@ -81,18 +78,53 @@ extension CallSlot {
 
     // MARK: Deadline
 
-    /// Looks after a waiting call: at the deadline it is cancelled, after the grace abandoned.
-    /// - Returns: whether the call waits.
+    /// Says before the call waits or runs when the clock must step in.
+    func expectClock(_ timeouts: ExecutionPolicy.Timeouts) {
+        fields.pointee.usedCancellation = true
+        fields.pointee.deadline.store(UInt64(clamping: fields.pointee.call.pointee.deadline_ns), ordering: .relaxed)
+        fields.pointee.grace.store(timeouts.grace, ordering: .relaxed)
+    }
+
+    /// Lets the clock look after a call that the current thread is about to make, and may be stuck in.
+    /// - Parameter sequence: what ends in its place when the call is given up.
+    func beginRunning(_ timeouts: ExecutionPolicy.Timeouts, in sequence: CallContext?) {
+        expectClock(timeouts)
+        fields.pointee.sequence.store(sequence?.value ?? 0, ordering: .relaxed)
+        if transition(.pending, .running, generation: generation) { HostClock.shared.noteWaiting() }
+    }
+
+    /// The thread is back. If the call isn't done, its completion can be waited for.
+    func endRunning() { _ = transition(.running, .pending, generation: generation) }
+
+    /// Looks after a call that waits or runs: at the deadline it is cancelled, after the grace its caller is answered.
+    /// - Returns: whether the call waits or runs.
     func check(now: UInt64) -> Bool {
         let current = fields.pointee.word.load(ordering: .acquiring)
-        guard [State.waiting.rawValue, State.queued.rawValue].contains(current & 7) else { return false }
-        let deadline = fields.pointee.deadline.load(ordering: .relaxed)
+        guard let state = State(rawValue: current & 7), state.isWatched else { return false }
+        let deadline = fields.pointee.deadline.load(ordering: .acquiring)
         guard now >= deadline else { return true }
         cancel(.timeout, generation: current >> 3)
-        guard now - deadline >= fields.pointee.grace.load(ordering: .relaxed) else { return true }
-        abandon(generation: current >> 3)
-        return false
+        guard now - deadline >= fields.pointee.grace.load(ordering: .acquiring) else { return true }
+        guard state == .running else {
+            abandon(generation: current >> 3)
+            return false
+        }
+        let sequence = CallContext(fields.pointee.sequence.load(ordering: .acquiring))
+        // What was read is this call's if it still runs.
+        if fields.pointee.word.load(ordering: .acquiring) == current { CallSlots.find(sequence)?.abandon(sequence) }
+        return true
     }
+
+    /// Ends a queued call whose deadline has passed since the clock looked.
+    /// - Returns: whether it is late.
+    func endIfLate(_ generation: UInt64) -> Bool {
+        guard monotonicNanoseconds() >= fields.pointee.deadline.load(ordering: .relaxed) else { return false }
+        cancel(.timeout, generation: generation)
+        return true
+    }
+
+    /// Gives a sequence up, one of whose calls doesn't return.
+    private func abandon(_ context: CallContext) { abandon(generation: context.generation) }
 
     private func abandon(generation: UInt64) {
         guard transition(.waiting, .completing, generation: generation) else { return }

@@ -27,6 +27,11 @@ struct CallSlot: @unchecked Sendable {
         case abandoned = 5
         /// `continuation` is set, but the plugin hasn't been called: the call waits for its turn or for a thread.
         case queued = 6
+        /// Called on the very thread that its caller runs on, which may block: the clock looks after it.
+        case running = 7
+
+        /// Whether the clock looks after the call.
+        var isWatched: Bool { self == .waiting || self == .queued || self == .running }
     }
 
     let fields: UnsafeMutablePointer<CallFields>
@@ -173,7 +178,8 @@ struct CallSlot: @unchecked Sendable {
             fields.pointee.result.discard()
             return end()
         }
-        let waiter = state == .pending ? nil : fields.pointee.continuation
+        // Nobody sleeps for a call that is pending or running.
+        let waiter = state == .pending || state == .running ? nil : fields.pointee.continuation
         fields.pointee.word.store(generation << 3 | State.done.rawValue, ordering: .releasing)
         waiter?.resume(returning: true)
     }
@@ -187,13 +193,11 @@ struct CallSlot: @unchecked Sendable {
         let generation = self.generation
         return await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Bool, Never>) in
+                if fields.pointee.target == nil { target.identity.beginWaiting() }
                 fields.pointee.continuation = continuation
                 fields.pointee.target = target
                 fields.pointee.holdsMore = true
-                fields.pointee.usedCancellation = true
-                fields.pointee.deadline.store(
-                    UInt64(clamping: fields.pointee.call.pointee.deadline_ns), ordering: .relaxed)
-                fields.pointee.grace.store(target.policy.timeouts.grace, ordering: .relaxed)
+                expectClock(target.policy.timeouts)
                 if transition(.pending, state, generation: generation) {
                     HostClock.shared.noteWaiting()
                     if state == .queued, failIfCancelled(generation) { return }
@@ -212,7 +216,7 @@ struct CallSlot: @unchecked Sendable {
     /// A queued call's turn has come: its task goes on, and makes the call.
     /// - Returns: false if the call doesn't wait any more.
     func admit(generation: UInt64) -> Bool {
-        guard transition(.queued, .completing, generation: generation) else { return false }
+        guard !endIfLate(generation), transition(.queued, .completing, generation: generation) else { return false }
         let waiter = fields.pointee.continuation
         fields.pointee.word.store(generation << 3 | State.pending.rawValue, ordering: .releasing)
         waiter?.resume(returning: true)
@@ -223,16 +227,20 @@ struct CallSlot: @unchecked Sendable {
     /// - Returns: false if the call doesn't wait any more; then it must not be made.
     func start(generation: UInt64) -> Bool { transition(.queued, .waiting, generation: generation) }
 
-    /// Makes a queued call on the current thread, which may block.
+    /// Makes a queued call on the current thread, which may block; one that was cancelled meanwhile, or is late, has ended
+    /// and isn't made.
     func performOnWorker(_ target: any CallTarget, generation: UInt64) {
-        guard start(generation: generation) else { return }
+        guard !endIfLate(generation), start(generation: generation) else { return }
         fields.pointee.call.pointee.flags |= MOOR_CALL_MAY_BLOCK
         target.perform(self)
     }
 }
 
 /// What `done_ctx` holds instead of a pointer.
-struct CallContext {
+struct CallContext: Sendable {
+    /// The sequence that the current task runs; the clock ends it for a call that doesn't return.
+    @TaskLocal static var sequence: CallContext?
+
     static let indexBits: UInt64 = 16
     static let pluginBits: UInt64 = 14
     /// The other 34 bits: the number of calls after which a slot's contexts repeat.
@@ -244,6 +252,8 @@ struct CallContext {
     init(index: UInt32, plugin: UInt32, generation: UInt64) {
         value = generation << (Self.indexBits + Self.pluginBits) | UInt64(plugin) << Self.indexBits | UInt64(index)
     }
+
+    init(_ value: UInt64) { self.value = value }
 
     @inline(__always)
     init(_ pointer: UnsafeMutableRawPointer?) { value = UInt64(UInt(bitPattern: pointer)) }

@@ -24,7 +24,7 @@ enum CallSlots {
         var count = 0
     }
 
-    private static var table: UnsafeMutablePointer<CallSlot?>? {
+    private static var table: UnsafeMutablePointer<UnsafeMutablePointer<CallFields>?>? {
         @inline(__always)
         get { UnsafeMutablePointer(bitPattern: tableAddress.load(ordering: .acquiring)) }
     }
@@ -91,22 +91,22 @@ enum CallSlots {
     @inline(__always)
     static func find(_ context: CallContext) -> CallSlot? {
         guard context.index < count.load(ordering: .acquiring) else { return nil }
-        return table?[Int(context.index)]
+        return table?[Int(context.index)].map(CallSlot.init)
     }
 
     private static var all: some Sequence<CallSlot> {
         let table = table
-        return (0..<Int(count.load(ordering: .acquiring))).lazy.compactMap { table?[$0] }
+        return (0..<Int(count.load(ordering: .acquiring))).lazy.compactMap { table?[$0].map(CallSlot.init) }
     }
 
-    /// Looks after all waiting calls.
-    /// - Returns: whether any waits.
+    /// Looks after all calls that wait or run.
+    /// - Returns: whether any does.
     static func checkDeadlines(now: UInt64) -> Bool {
         all.reduce(false) { $1.check(now: now) || $0 }
     }
 
-    /// Whether any call waits.
-    static var anyWaits: Bool { all.contains { $0.state == .waiting || $0.state == .queued } }
+    /// Whether any call waits or runs.
+    static var anyWaits: Bool { all.contains { $0.state.isWatched } }
 
     /// Makes a slot; the caller holds the lock.
     private static func grow() -> CallSlot? {
@@ -114,21 +114,21 @@ enum CallSlots {
         guard Int(index) < limit, let table = table ?? begin() else { return nil }
         let fields = UnsafeMutablePointer<CallFields>.allocate(capacity: 1)
         fields.initialize(to: CallFields(index: index, at: fields))
-        let slot = CallSlot(fields: fields)
-        table[Int(index)] = slot
+        table[Int(index)] = fields
         count.store(index + 1, ordering: .releasing)
-        return slot
+        return CallSlot(fields: fields)
     }
 
-    private static func begin() -> UnsafeMutablePointer<CallSlot?>? {
+    private static func begin() -> UnsafeMutablePointer<UnsafeMutablePointer<CallFields>?>? {
         var key = pthread_key_t()
         let made = pthread_key_create(&key) { spares in
             if let spares { CallSlots.endThread(spares.assumingMemoryBound(to: SpareSlots.self)) }
         }
         // Without a key every call takes the lock.
         if made == 0 { spares.store(key, ordering: .relaxed) }
-        let memory = UnsafeMutablePointer<CallSlot?>.allocate(capacity: limit)
-        memory.initialize(repeating: nil, count: limit)
+        // Half a megabyte of null pointers: memory that nobody touches costs nothing, and `calloc` touches none.
+        guard let zeroes = calloc(limit, MemoryLayout<UnsafeMutablePointer<CallFields>?>.stride) else { return nil }
+        let memory = zeroes.bindMemory(to: UnsafeMutablePointer<CallFields>?.self, capacity: limit)
         tableAddress.store(UInt(bitPattern: memory), ordering: .releasing)
         return memory
     }

@@ -8,6 +8,7 @@ extension CallTarget {
     /// What completes before it returns costs no frame of an asynchronous function: this is inlined into each operation.
     @inline(__always)
     func run<Value: CallValue>(_ slot: CallSlot, _ operation: CallOperation) async throws(StorageError) -> Value {
+        guard identity.hasRoom || operation.isEnding else { throw refusal(slot) }
         slot.begin(operation, target: self)
         if policy.isDirect {
             perform(slot)
@@ -83,17 +84,25 @@ extension CallTarget {
     /// Makes a call that may block on this very thread; the task's cancellation reaches it meanwhile.
     private func performCancellably(_ slot: CallSlot) async {
         let generation = slot.generation
-        slot.expectCancellation()
         slot.fields.pointee.call.pointee.flags |= MOOR_CALL_MAY_BLOCK
+        slot.beginRunning(policy.timeouts, in: CallContext.sequence)
         await withTaskCancellationHandler {
             perform(slot)
         } onCancel: {
             slot.cancel(.cancelled, generation: generation)
         }
+        slot.endRunning()
     }
 
-    private func busy() -> StorageError {
-        var error = StorageError(.busy, "too many calls wait for a worker thread", driver: identity.driver)
+    /// The error of a call for which the plugin has no room; its slot is used up.
+    @inline(never)
+    private func refusal(_ slot: CallSlot) -> StorageError {
+        slot.end()
+        return busy("too many calls of the plugin \(identity.name) aren't completed")
+    }
+
+    private func busy(_ message: String = "too many calls wait for a worker thread") -> StorageError {
+        var error = StorageError(.busy, message, driver: identity.driver)
         error.isRetryable = true
         error.hadNoEffect = true
         return error
@@ -125,11 +134,26 @@ extension CallTarget {
         return error
     }
 
-    /// Runs `body` on one of the object's worker threads; the calls it makes there don't change threads again.
+    /// Runs `body`, which may block and makes no calls, where calls may block: as one call.
+    func runBlocking<Value: Sendable>(
+        _ operation: CallOperation, _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await runSequence { [self] in
+            let slot = try CallSlots.acquire()
+            slot.begin(operation, target: self)
+            slot.beginRunning(policy.timeouts, in: CallContext.sequence)
+            defer { slot.end() }
+            return try body()
+        }
+    }
+
+    /// Runs `body` on one of the object's worker threads; the calls it makes there don't change threads again. Each has its
+    /// own deadline. The sequence has none once it has its thread: it is given up with a call that doesn't return.
     func runSequence<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         guard policy.blocks, let pool = policy.pool, !pool.isCurrent else { return try await body() }
+        guard identity.hasRoom else { throw busy("too many calls of the plugin \(identity.name) aren't completed") }
         let slot = try CallSlots.acquire()
         slot.begin(.worker, target: self)
         let generation = slot.generation
@@ -154,11 +178,13 @@ extension CallTarget {
         _ slot: CallSlot, generation: UInt64, _ result: SequenceResult<Value>, _ pool: WorkerPool,
         _ body: @escaping @Sendable () async throws -> Value
     ) async -> Bool {
-        await slot.wait(as: .queued, for: self) {
+        let context = CallContext(index: slot.fields.pointee.index, plugin: 0, generation: generation)
+        return await slot.wait(as: .queued, for: self) {
             let task = Task(executorPreference: pool) {
-                guard slot.start(generation: generation) else { return }
+                guard !slot.endIfLate(generation), slot.start(generation: generation) else { return }
+                slot.fields.pointee.deadline.store(.max, ordering: .relaxed)
                 do {
-                    let value = try await body()
+                    let value = try await CallContext.$sequence.withValue(context) { try await body() }
                     result.value.withLock { $0 = .success(value) }
                 } catch {
                     result.value.withLock { $0 = .failure(error) }

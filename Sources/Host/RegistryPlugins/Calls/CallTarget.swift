@@ -19,13 +19,17 @@ enum CallOperation: UInt8 {
     case start, health, drain, stop, create, validate, schema
     /// A sequence of calls on a worker thread.
     case worker
+    case close
+
+    /// Whether a call belongs to an instance's end, which must not be refused for want of room.
+    var isEnding: Bool { self == .drain || self == .stop }
 
     /// Whether a call may move as much as a whole object holds, and so take its time.
     @inline(__always)
     var isTransfer: Bool {
         switch self {
-        case .write, .writeFile, .commit, .sync, .move, .copy, .remove, .removeBatch, .checksum, .worker, .create,
-            .start, .stop:
+        case .write, .writeFile, .commit, .sync, .move, .copy, .remove, .removeBatch, .checksum, .create, .start,
+            .stop:
             true
         default: false
         }

@@ -6,11 +6,13 @@ import Synchronization
 struct PluginIdentity: @unchecked Sendable {
     // @unchecked: the record never changes.
 
-    private struct Record {
+    private struct Record: ~Copyable {
         let name: String
         let driver: String
         let violations: ViolationLog
         let number: UInt32
+        let maximumWaiting: Int
+        let waiting = Atomic<Int>(0)
     }
 
     private let record: UnsafePointer<Record>
@@ -25,11 +27,27 @@ struct PluginIdentity: @unchecked Sendable {
     @inline(__always)
     var number: UInt32 { record.pointee.number }
 
-    static func make(name: String, driver: String, violations: ViolationLog) -> PluginIdentity {
+    /// Whether there is room for another call. A plugin that leaves its calls uncompleted fills its own share of the slots
+    /// and no more: its calls are refused, those of others go on.
+    @inline(__always)
+    var hasRoom: Bool { record.pointee.waiting.load(ordering: .relaxed) < record.pointee.maximumWaiting }
+
+    /// A call wasn't completed at once.
+    func beginWaiting() { record.pointee.waiting.add(1, ordering: .relaxed) }
+    /// It is completed, and its slot given back.
+    func endWaiting() { record.pointee.waiting.subtract(1, ordering: .relaxed) }
+
+    /// - Parameter maximumWaiting: the most calls that may wait for their completion.
+    static func make(
+        name: String, driver: String, violations: ViolationLog, maximumWaiting: Int = CallSlots.limit / 4
+    ) -> PluginIdentity {
         numbered.withLock { numbered in
             let number = numbered.count + 1 < 1 << CallContext.pluginBits ? UInt32(numbered.count + 1) : 0
             let record = UnsafeMutablePointer<Record>.allocate(capacity: 1)
-            record.initialize(to: Record(name: name, driver: driver, violations: violations, number: number))
+            record.initialize(
+                to: Record(
+                    name: name, driver: driver, violations: violations, number: number,
+                    maximumWaiting: maximumWaiting))
             let identity = PluginIdentity(record: UnsafePointer(record))
             if number != 0 { numbered.append(identity) }
             return identity

@@ -126,7 +126,7 @@ final class PluginStorageReader: StorageReader, CallTarget, @unchecked Sendable 
         if policy.readsFromMemory, let buffer = file.readCached(at: start, count: count) { return try advance(buffer) }
         let buffer: ByteBuffer
         do {
-            buffer = try await runSequence { try file.read(at: start, count: count) }
+            buffer = try await runBlocking(.read) { try file.read(at: start, count: count) }
         } catch let error as StorageError {
             throw error
         } catch {

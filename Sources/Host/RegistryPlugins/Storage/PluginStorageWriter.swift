@@ -12,6 +12,7 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     private let path: String
     private let driver: PluginStorageDriver
     private let isClosed = Atomic<Bool>(false)
+    private let isTableClosed = Atomic<Bool>(false)
     private var offset: UInt64
 
     init(_ opened: OpenedWriter, path: String, driver: PluginStorageDriver) {
@@ -128,7 +129,16 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     func close() async {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         let table = SendableTable(table: table)
-        _ = try? await runSequence { table.close() }
+        do {
+            try await runBlocking(.close) { self.closeTable(table) }
+        } catch {
+            // No room, or the task was cancelled while it waited for a thread; the plugin's writer must be closed anyhow.
+            guard policy.pool?.submit(.function { self.closeTable(table) }) == true else { return closeTable(table) }
+        }
+    }
+
+    private func closeTable(_ table: SendableTable) {
+        if !isTableClosed.exchange(true, ordering: .acquiringAndReleasing) { table.close() }
     }
 }
 
