@@ -108,6 +108,7 @@ let package = Package(
                 "CHostLinux", nioCore, nioPosix, nioHTTP1, logging,
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
             ]),
         .systemLibrary(name: "CHostLinux", path: "Sources/Host/CHostLinux"),
         host(
@@ -153,6 +154,7 @@ let package = Package(
                 "HTTPServer", "TestSupport", nioCore, nioPosix, nioHTTP1,
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
             ]),
         tests(
             "RegistryPluginsTests",

@@ -149,6 +149,51 @@ struct LifecycleTests {
         await shutdown.value
     }
 
+    @Test("A socket that another server listens on is left to it")
+    func liveSocket() async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path + "/socket"
+        let first = Self.server([.unix(path: path)]) { _ in .text("first") }
+        _ = try await first.start()
+        let second = Self.server([.unix(path: path)]) { _ in .text("second") }
+        await #expect(throws: HTTPServer.StartError.socketInUse(path: path)) { try await second.start() }
+        await second.shutdown(drain: .zero)
+        let client = try Client(path: path)
+        try await client.send(Self.get)
+        #expect(try await client.answer().text == "first")
+
+        // A socket that has taken the place of ours is not ours to remove.
+        unlink(path)
+        let third = Self.server([.unix(path: path)]) { _ in .text("third") }
+        _ = try await third.start()
+        await first.shutdown(drain: .zero)
+        let other = try Client(path: path)
+        try await other.send(Self.get)
+        #expect(try await other.answer().text == "third")
+        await third.shutdown(drain: .zero)
+        #expect(access(path, F_OK) != 0)
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("What keeps a server from starting is said in a person's words")
+    func startErrors() async throws {
+        let first = Self.server([.tcp(host: "127.0.0.1", port: 0)]) { _ in .text("") }
+        guard case .tcp(_, let port)? = try await first.start().first else { throw Client.Failure(what: "address") }
+        let cases: [(HTTPServerConfiguration.Address, String)] = [
+            (.tcp(host: "127.0.0.1", port: port), "can't listen on 127.0.0.1:\(port): address already in use"),
+            (.unix(path: "/nonexistent/s"), "can't listen on unix:/nonexistent/s: no such file or directory"),
+        ]
+        for (address, text) in cases {
+            let server = Self.server([address]) { _ in .text("") }
+            let error = await #expect(throws: HTTPServer.StartError.self) { try await server.start() }
+            #expect(error.map { "\($0)" } == text)
+        }
+        let unknown = Self.server([.tcp(host: "host.invalid", port: 1)]) { _ in .text("") }
+        let error = await #expect(throws: HTTPServer.StartError.self) { try await unknown.start() }
+        #expect(error.map { "\($0)" }?.hasPrefix("can't listen on host.invalid:1: the host is unknown") == true)
+        await first.shutdown(drain: .zero)
+    }
+
     private static func expectFrame(_ type: UInt8, _ client: Client) async throws {
         while true {
             let head = try await client.bytes(9)

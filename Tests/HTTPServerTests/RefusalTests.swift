@@ -21,6 +21,7 @@ struct RefusalTests {
         Malformed(name: "binary", request: "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", status: 400),
         Malformed(name: "unknown method", request: "FROB / HTTP/1.1\r\nHost: x\r\n\r\n", status: 400),
         Malformed(name: "version 3", request: "GET / HTTP/3.0\r\nHost: x\r\n\r\n", status: 505),
+        Malformed(name: "version 2", request: "GET / HTTP/2.0\r\nHost: x\r\n\r\n", status: 505),
         Malformed(name: "no host", request: "GET / HTTP/1.1\r\n\r\n", status: 400),
         Malformed(name: "two hosts", request: "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", status: 400),
         Malformed(
@@ -117,6 +118,8 @@ struct RefusalTests {
         ("endless target", "GET /\(String(repeating: "a", count: 9000))", 414),
         ("field", "GET / HTTP/1.1\r\nHost: x\r\nA: \(String(repeating: "a", count: 5000))\r\n\r\n", 431),
         ("endless field", "GET / HTTP/1.1\r\nHost: x\r\nAbc: \(String(repeating: "a", count: 9000))", 431),
+        ("large field", "GET / HTTP/1.1\r\nHost: x\r\nAbc: \(String(repeating: "a", count: 100_000))\r\n\r\n", 431),
+        ("large target", "GET /\(String(repeating: "a", count: 100_000)) HTTP/1.1\r\nHost: x\r\n\r\n", 414),
         (
             "fields together",
             "GET / HTTP/1.1\r\nHost: x\r\n\((0..<9).map { "F\($0): \(String(repeating: "a", count: 900))\r\n" }.joined())\r\n",
@@ -135,11 +138,106 @@ struct RefusalTests {
             }, answering: Self.ok
         ) { port in
             let client = try Client(port: port)
-            _ = try await client.trySend(Array(request.utf8))
+            // In pieces: the parser sees a long line come.
+            let bytes = Array(request.utf8)
+            try await client.send(Array(bytes.prefix(1000)))
+            try await Task.sleep(for: .milliseconds(10))
+            _ = try await client.trySend(Array(bytes.dropFirst(1000)))
             let answer = try await client.answer()
             #expect(answer.status == status, "\(name)")
             #expect(answer["connection"] == "close")
         }
+    }
+
+    private static let chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    static let overheads: [(String, String)] = [
+        ("trailers", "3\r\nabc\r\n0\r\n" + (0..<150).map { "T\($0): a\r\n" }.joined() + "\r\n"),
+        ("one extension", "3;a=" + String(repeating: "x", count: 500_000) + "\r\nabc\r\n0\r\n\r\n"),
+        ("extensions", String(repeating: "1;a=" + String(repeating: "x", count: 2000) + "\r\na\r\n", count: 200)),
+    ]
+
+    @Test("Trailers and extensions of chunks are bounded; what comes behind them is dropped", arguments: overheads)
+    func overhead(name: String, body: String) async throws {
+        try await withServer(answering: Self.ok) { port in
+            let client = try Client(port: port)
+            try await client.send(Self.chunked)
+            let piece = 60_000
+            var rest = Array(body.utf8)[...]
+            while !rest.isEmpty {
+                guard try await client.trySend(Array(rest.prefix(piece))) == min(piece, rest.count) else { break }
+                rest = rest.dropFirst(piece)
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let answer = try await client.answer()
+            #expect(answer.status == 431, "\(name)")
+            #expect(answer["connection"] == "close")
+        }
+    }
+
+    @Test("Small chunks are no overhead")
+    func smallChunks() async throws {
+        try await withServer(answering: { .text("\((try? await $0.collected())?.count ?? -1)") }) { port in
+            let client = try Client(port: port)
+            try await client.send(Self.chunked)
+            for _ in 0..<20 {
+                try await client.send(String(repeating: "1\r\na\r\n", count: 10_000))
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            try await client.send("0\r\n\r\n")
+            #expect(try await client.answer().text == "200000")
+        }
+    }
+
+    static let closing: [String] = [
+        "Upgrade: foo\r\nConnection: keep-alive, upgrade", "Connection: keep-alive, upgrade\r\nUpgrade: foo",
+        "Connection: close\r\nConnection: keep-alive", "Connection: keep-alive\r\nConnection: close",
+    ]
+
+    @Test("What ends a connection does so wherever it stands", arguments: closing)
+    func closingFields(fields: String) async throws {
+        try await withServer(answering: Self.ok) { port in
+            let client = try Client(port: port)
+            try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\(fields)\r\n\r\n")
+            let answer = try await client.answer()
+            #expect(answer.status == 200)
+            #expect(answer["connection"] == "close")
+            #expect(try await client.isClosed())
+        }
+    }
+
+    /// Answers refusals with a text.
+    private struct Wordy: HTTPResponder {
+        func respond(to request: HTTPRequest) async -> HTTPResponse { .text("ok") }
+        func refusal(_ status: HTTPResponseStatus) -> HTTPResponse {
+            var response = HTTPResponse.text("refused \(status.code)")
+            response.status = status
+            return response
+        }
+    }
+
+    @Test("The responder words refusals, and the observer sees them")
+    func refusalBody() async throws {
+        let seen = Shared<[String]>([])
+        let server = HTTPServer(
+            configuration: HTTPServerConfiguration(h2c: true, eventLoopThreads: 1), logger: silent, responder: Wordy(),
+            onExchange: { exchange in
+                seen.update { $0.append("\(exchange.method.rawValue) \(exchange.target) \(exchange.status.code)") }
+            })
+        guard case .tcp(_, let port)? = try await server.start().first else { throw Client.Failure(what: "address") }
+        for (request, status) in [("nonsense\r\n\r\n", 400), ("HEAD /x HTTP/1.1\r\n\r\n", 400)] {
+            let client = try Client(port: port)
+            try await client.send(request)
+            let answer = try await client.answer(toHead: request.hasPrefix("HEAD"))
+            #expect(answer.status == status)
+            #expect(answer["content-length"] == "11")
+            #expect(answer.text == (request.hasPrefix("HEAD") ? "" : "refused 400"))
+        }
+        let client = try await HTTP2Client(port: port)
+        try await client.head(1, [(":method", "CONNECT"), (":authority", "x:1")], ends: true)
+        #expect(try await client.outcome(of: 1).body == "refused 501")
+        #expect(seen.value == ["- - 400", "HEAD /x 400", "- - 501"])
+        await server.shutdown(drain: .zero)
     }
 
     @Test("Heads at the limits are served")

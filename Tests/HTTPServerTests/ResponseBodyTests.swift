@@ -1,3 +1,4 @@
+import Glibc
 import HTTPServer
 import NIOCore
 import NIOHTTP1
@@ -244,5 +245,26 @@ struct ResponseBodyTests {
             client.reset()
             try await eventually { closed.value == 1 }
         }
+    }
+
+    @Test("A file that becomes shorter while it is sent ends the answer, although its reader is slow")
+    func shrinkingFile() async throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.file("blob", pattern(8 << 20))
+        let isComplete = Shared<Bool?>(nil)
+        try await withServer(
+            onExchange: { isComplete.value = $0.isComplete },
+            answering: { _ in
+                guard let file = try? OpenFile(path) else { return HTTPResponse(status: .notFound) }
+                return HTTPResponse(status: .ok, body: file.body(length: 8 << 20))
+            }
+        ) { port in
+            let client = try Client(port: port, receiveBuffer: 16 * 1024)
+            try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            _ = try await client.head()
+            truncate(path, 1000)
+            try await eventually("the answer ends", within: .seconds(8)) { isComplete.value == false }
+        }
+        withExtendedLifetime(directory) {}
     }
 }

@@ -154,7 +154,8 @@ struct TLSAndHTTP2Tests {
         var configuration = HTTPServerConfiguration(eventLoopThreads: 1)
         configuration.tls = .init(certificateFile: "/nonexistent/c.pem", privateKeyFile: "/nonexistent/k.pem")
         let server = HTTPServer(configuration: configuration, logger: silent, responder: Closure { _ in .text("") })
-        await #expect(throws: (any Error).self) { try await server.start() }
+        let error = await #expect(throws: HTTPServer.StartError.self) { try await server.start() }
+        #expect(error.map { "\($0)" } == "can't use /nonexistent/c.pem: no such file or directory")
         await server.shutdown(drain: .zero)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPServer
 import NIOCore
 import NIOHTTP1
 import RegistryCore
@@ -141,5 +142,15 @@ struct ErrorTests {
                 #expect(!answer.text.contains("hunter2"))
             }
         }
+    }
+
+    @Test("What the server layer refuses has the envelope too", arguments: [400, 408, 414, 431, 501, 505])
+    func refusals(status: Int) throws {
+        let response = API().responder.refusal(HTTPResponseStatus(statusCode: status))
+        #expect(Int(response.status.code) == status)
+        #expect(response.headers.first(name: "content-type") == "application/json")
+        guard case .bytes(let bytes) = response.body else { throw CancellationError() }
+        let object = try JSONSerialization.jsonObject(with: Data(bytes.readableBytesView)) as? [String: Any]
+        #expect((object?["errors"] as? [[String: Any]])?.count == 1)
     }
 }

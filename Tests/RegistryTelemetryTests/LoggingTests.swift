@@ -20,6 +20,7 @@ struct LoggingTests {
         let logging = RegistryLogging(
             LogConfiguration(level: level, format: format, fields: fields, descriptor: pipe.writing))
         use(logging.logger(label: "test"))
+        #expect(logging.flush())
         return pipe.lines()
     }
 
@@ -171,5 +172,40 @@ struct LoggingTests {
         let written = pipe.lines()
         #expect(written.count == 80)
         for line in written { #expect(try object(line)["msg"] as? String == filler) }
+    }
+
+    @Test("A reader that stalls holds nobody up; what is dropped is counted and said", .timeLimit(.minutes(1)))
+    func stalledReader() async throws {
+        let pipe = try OutputPipe()
+        let logging = RegistryLogging(LogConfiguration(descriptor: pipe.writing))
+        let filler = String(repeating: "x", count: 1000)
+        let count = 5000
+        let done = DispatchSemaphore(value: 0)
+        DispatchQueue.global().async {
+            let logger = logging.logger(label: "a")
+            for number in 0..<count { logger.info("\(filler)", metadata: ["n": .stringConvertible(number)]) }
+            done.signal()
+        }
+        let isDone = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: done.wait(timeout: .now() + 20) == .success) }
+        }
+        try #require(isDone, "a logger waits for the reader of the log")
+        #expect(!logging.flush(within: 0.05))
+        let dropped = logging.lostLines
+        #expect(dropped > 0)
+
+        var text: [UInt8] = []
+        while !String(decoding: text.suffix(300), as: UTF8.self).contains("lines=") {
+            let bytes = pipe.next(within: 10_000)
+            try #require(!bytes.isEmpty)
+            text += bytes
+        }
+        #expect(logging.flush())
+        let lines = String(decoding: text + pipe.available(), as: UTF8.self).split(separator: "\n")
+        #expect(lines.count == count - dropped + 1)
+        #expect(lines.last?.hasSuffix("lines=\(dropped)") == true)
+        for (number, line) in lines.dropLast().enumerated() { #expect(line.hasSuffix(" n=\(number)")) }
+        logging.logger(label: "a").info("again")
+        #expect(pipe.lines().count == 1)
     }
 }

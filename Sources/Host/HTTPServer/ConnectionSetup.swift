@@ -32,7 +32,10 @@ struct ConnectionSetup: Sendable {
         _ pipeline: ChannelPipeline.SynchronousOperations, _ loop: LoopContext, _ connection: Connection
     ) throws {
         let handler = ExchangeHandler(loop: loop, connection: connection)
-        let decoder = RequestDecoder(limits: core.configuration.limits) { [unowned handler] in handler.bytesArrived() }
+        let decoder = RequestDecoder(limits: core.configuration.limits) {
+            [unowned handler] count throws(RequestRefusal) in
+            try handler.bytesArrived(count)
+        }
         try pipeline.addHandler(ByteToMessageHandler(decoder))
         try pipeline.addHandler(handler)
     }
@@ -49,24 +52,29 @@ struct ConnectionSetup: Sendable {
             HTTP2Setting(parameter: .maxFrameSize, value: HTTP2Connection.frame),
         ]
         settings.targetWindowSize = HTTP2Connection.window
+        // What was under way when a stream was reset is no error: all may be reset at once.
+        settings.maximumRecentlyResetStreams = max(128, limits.concurrentStreams)
         var stream = NIOHTTP2Handler.StreamConfiguration()
         stream.targetWindowSize = HTTP2Connection.window
         stream.streamResetFrameRateLimit.maximumCount = limits.streamResets
         stream.streamErrorRateLimit.maximumCount = limits.streamResets
         let owner = HTTP2Connection(loop: loop, connection: connection)
+        let watch = GoAwayWatch()
+        watch.onError = { [weak owner] in owner?.abortSoon() }
+        try pipeline.addHandler(watch)
         let manager = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: loop.loop,
             configuration: .init(maxIdleTime: nil, maxAge: nil, maxGraceTime: nil, keepalive: nil))
         _ = try pipeline.configureHTTP2Pipeline(
             mode: .server, connectionConfiguration: settings, streamConfiguration: stream,
-            streamDelegate: manager.http2StreamDelegate
+            streamDelegate: StreamBook(manager.http2StreamDelegate, on: loop.loop)
         ) { [weak owner] channel in
             // Weak: a multiplexer that outlived its connection would keep it counted.
             channel.eventLoop.makeCompletedFuture {
                 guard let owner else { throw ChannelError.ioOnClosedChannel }
                 let handler = ExchangeHandler(loop: owner.loop, connection: owner.connection, parent: owner)
                 try channel.pipeline.syncOperations.addHandlers(
-                    HTTP2FramePayloadToHTTP1ServerCodec(), handler)
+                    HTTP2RequestHead(), HTTP2FramePayloadToHTTP1ServerCodec(), handler)
             }
         }
         try pipeline.addHandlers(manager, owner)

@@ -37,25 +37,42 @@ extension ExchangeHandler {
     }
 
     /// Answers a request that the responder does not see.
-    func refuse(_ refusal: RequestRefusal) {
+    ///
+    /// - Parameter head: its head, if that could be parsed
+    func refuse(_ refusal: RequestRefusal, head: HTTPRequestHead? = nil) {
         guard let context, phase != .closed else { return }
+        let response = loop.core.responder.refusal(refusal.status)
+        var plan = ResponsePlan(response, method: head?.method ?? .GET, version: isHTTP2 ? .http2 : .http1_1)
+        plan.closes = !isHTTP2
+        let body: ByteBuffer? = if case .bytes(let bytes) = response.body, plan.sendsBody { bytes } else { nil }
         isReceiving = true
         if isHTTP2 {
-            let head = HTTPResponseHead(
-                version: .http2, status: refusal.status, headers: ["content-length": "0", "date": loop.date])
-            context.write(NIOAny(HTTPServerResponsePart.head(head)), promise: nil)
+            writeHTTP2Head(response, plan)
+            if let body { context.write(NIOAny(HTTPServerResponsePart.body(.byteBuffer(body))), promise: nil) }
             writeStreamEnd()
         } else {
-            let response = HTTPResponse(status: refusal.status)
-            var plan = ResponsePlan(response, method: .GET, version: .http1_1)
-            plan.closes = true
-            var head = ByteBuffer()
+            var bytes = ByteBuffer()
             _ = ResponseHead(
-                status: refusal.status, headers: [:], plan: plan, isOldClient: false, dateLine: loop.dateLine
-            ).write(to: &head)
-            context.write(NIOAny(head), promise: nil)
+                status: response.status, headers: response.headers, plan: plan, isOldClient: false,
+                dateLine: loop.dateLine
+            ).write(to: &bytes)
+            if let body { bytes.writeImmutableBuffer(body) }
+            context.write(NIOAny(bytes), promise: nil)
         }
+        report(response, to: head, bytesSent: UInt64(body?.readableBytes ?? 0))
         closeAfterFlush()
+    }
+
+    /// Tells the observer of a request that was refused; what could not be parsed of it is `-`.
+    private func report(_ response: HTTPResponse, to head: HTTPRequestHead?, bytesSent: UInt64) {
+        guard let onExchange = loop.core.onExchange else { return }
+        onExchange(
+            HTTPExchange(
+                method: head?.method ?? .RAW(value: "-"), target: head?.uri ?? "-",
+                version: head?.version ?? (isHTTP2 ? .http2 : .http1_1), requestHeaders: head?.headers ?? [:],
+                remoteAddress: connection.remoteAddress, isSecure: connection.isSecure, status: response.status,
+                responseHeaders: response.headers, bytesSent: bytesSent, bytesReceived: 0, duration: .zero,
+                isComplete: true))
     }
 
     /// Ends the connection (or the stream) when all that is written has left.
@@ -160,6 +177,7 @@ extension ExchangeHandler {
                 exchange?.isBroken = true
                 exchange?.body.fail(.stalled)
             }
+            checkFile()
             if exchange?.answer != nil { checkWrites(tick) }
         case .draining:
             if waited > ticks.bodyStall { abort() }
@@ -170,6 +188,12 @@ extension ExchangeHandler {
         case .closed:
             break
         }
+    }
+
+    /// `sendfile` at the end of a file yields nothing, and would be asked again for ever.
+    private func checkFile() {
+        guard let sending, !PageCache.holds(sending) else { return }
+        abortAnswer("file became shorter than the range to send")
     }
 
     private func headTimedOut() {

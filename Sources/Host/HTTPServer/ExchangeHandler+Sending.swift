@@ -22,6 +22,11 @@ extension ExchangeHandler {
             response.body.discard()
             return
         }
+        var response = response
+        if let refusal = current.refusal, refusal.status != .badRequest {
+            response.body.discard()
+            response = loop.core.responder.refusal(refusal.status)
+        }
         var plan = ResponsePlan(response, method: request.method, version: request.version)
         plan.closes = plan.closes || mustClose(after: response, current)
         exchange?.answer = (response.status, response.headers)
@@ -83,7 +88,7 @@ extension ExchangeHandler {
         if !illegal.isEmpty { logIllegal(illegal) }
     }
 
-    private func writeHTTP2Head(_ response: HTTPResponse, _ plan: ResponsePlan) {
+    func writeHTTP2Head(_ response: HTTPResponse, _ plan: ResponsePlan) {
         var fields: [(String, String)] = []
         fields.reserveCapacity(12)
         var illegal: [String] = []
@@ -191,10 +196,13 @@ extension ExchangeHandler {
         let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: file.descriptor)
         // The descriptor stays its owner's.
         defer { _ = try? handle.takeDescriptorOwnership() }
+        sending = file
+        defer { sending = nil }
         var position = file.offset
         let end = file.offset + file.length
         do {
             while position < end {
+                guard PageCache.holds(file) else { return abortAnswer("file became shorter than the range to send") }
                 let count = min(ExchangeHandler.regionSlice, end - position)
                 if !PageCache.isResident(file.descriptor, at: position, count: count) {
                     let at = position

@@ -29,6 +29,9 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
         case closed
     }
 
+    /// What a chunk's size and line ends may take.
+    private static let chunkFrame = 64
+
     let loop: LoopContext
     let connection: Connection
     /// The HTTP/2 connection, if this is one of its streams.
@@ -59,6 +62,8 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
     private var needsFlush = false
     /// Bytes of the body dropped since the answer.
     var drained = 0
+    /// The file whose range is being sent.
+    var sending: HTTPFileBody?
     var writeProgress = WriteProgress()
 
     /// The current request and what has become of it.
@@ -75,6 +80,10 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
         var bytesSent: UInt64 = 0
         /// The body of the request cannot be trusted: the connection ends with the answer.
         var isBroken = false
+        /// Why, where the server knows the status better than the responder.
+        var refusal: RequestRefusal?
+        /// Bytes of a chunked body that were neither content nor the least that frames it.
+        var framing = 0
         var answer: (status: HTTPResponseStatus, headers: HTTPHeaders)?
     }
 
@@ -116,11 +125,27 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
     }
 
     /// The first bytes of a head have come, or more of something.
-    func bytesArrived() {
+    ///
+    /// - Returns: whether a head begins with them
+    func bytesArrived(_ count: Int) throws(RequestRefusal) -> Bool {
+        let isFirst = !hasBytes
         hasBytes = true
-        guard phase == .idle else { return }
+        guard phase == .idle else {
+            if isReceiving, queue.isEmpty, exchange?.traits.isChunked == true { try noteFraming(count) }
+            return isFirst
+        }
         phase = .head
         mark = loop.tick
+        return true
+    }
+
+    /// Extensions of chunks and trailers are read and dropped: a client may send a head's worth of them.
+    private func noteFraming(_ count: Int) throws(RequestRefusal) {
+        let framing = max(0, exchange?.framing ?? 0)
+        guard framing <= loop.core.configuration.limits.headerBytes else {
+            throw RequestRefusal(status: .requestHeaderFieldsTooLarge)
+        }
+        exchange?.framing = framing + count
     }
 
     // MARK: Reading
@@ -201,12 +226,13 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
             phase = .running
             mark = loop.tick
         } catch {
-            refuse(error)
+            refuse(error, head: head)
         }
     }
 
     private func accept(_ slice: ByteBuffer) {
         mark = loop.tick
+        exchange?.framing -= slice.readableBytes + ExchangeHandler.chunkFrame
         guard phase == .draining else {
             exchange?.mustContinue = false
             exchange?.body.append(slice)
@@ -270,18 +296,33 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let refusal = error as? RequestRefusal else {
+        switch error {
+        case let refusal as RequestRefusal: take(refusal)
+        case HTTPParserError.invalidVersion: take(RequestRefusal(status: .httpVersionNotSupported))
+        case ByteToMessageDecoderError.dataReceivedInErrorState:
+            // More of a request that is being refused.
+            break
+        case _ where isHTTP2 && phase == .head && context.channel.isActive:
+            // The codec makes no request of this head.
+            take(RequestRefusal(status: .badRequest))
+        default:
             loop.core.logger.debug(
                 "connection failed", metadata: ["error": "\(error)", "peer": "\(connection.remoteAddress)"])
-            context.close(promise: nil)
-            return
+            guard isHTTP2 else { return context.close(promise: nil) }
+            // Not at once: NIO may be setting the stream up.
+            loop.loop.execute { self.abort() }
         }
+    }
+
+    /// What came cannot be parsed.
+    private func take(_ refusal: RequestRefusal) {
         switch phase {
         case .closing, .lingering, .closed: break
         case .draining: closeAfterFlush()
         case .idle, .head: refuse(refusal)
         case .running where isReceiving && queue.isEmpty:
             exchange?.isBroken = true
+            exchange?.refusal = refusal
             exchange?.body.fail(.malformed)
         case .running: pendingRefusal = refusal
         }

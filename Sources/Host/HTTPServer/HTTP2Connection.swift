@@ -53,12 +53,17 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
         mark = loop.tick
     }
 
-    /// Stream errors reach the stream's own handler; whatever comes here concerns the connection.
+    /// Errors of HTTP/2 come here whether they concern one stream, which NIO has reset, or the connection. The latter
+    /// ends with its GOAWAY (`GoAwayWatch`); here it ends when its transport fails or a frame could not be written.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is NIOHTTP2Errors.StreamError { return }
         loop.core.logger.debug(
-            "HTTP/2 connection failed", metadata: ["error": "\(error)", "peer": "\(connection.remoteAddress)"])
-        // Not at once: the multiplexer is in the middle of a read, and a close within it leaves stream channels behind.
+            "HTTP/2 failed", metadata: ["error": "\(error)", "peer": "\(connection.remoteAddress)"])
+        if error is any NIOHTTP2Error, !(error is NIOHTTP2Errors.UnableToSerializeFrame) { return }
+        abortSoon()
+    }
+
+    /// Not at once: the multiplexer is in the middle of a read, and a close within it leaves stream channels behind.
+    func abortSoon() {
         loop.loop.execute { self.abort() }
     }
 

@@ -1,8 +1,6 @@
-import Glibc
 public import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Synchronization
 
 /// An HTTP server: HTTP/1.1, and HTTP/2 where it is enabled, on TCP and unix sockets.
@@ -10,18 +8,11 @@ import Synchronization
 /// One server starts once and shuts down once. A client that closes its sending side counts as gone: the task of its
 /// request is cancelled and the connection closed.
 public final class HTTPServer: Sendable {
-    /// Why a server does not start.
-    public enum StartError: Error, Equatable {
-        /// `start` was called before.
-        case alreadyStarted
-        /// There is a file at the path of a unix socket that is not a socket.
-        case notASocket(path: String)
-    }
-
     private struct State {
         var group: MultiThreadedEventLoopGroup?
         var loops: [LoopContext] = []
         var listeners: [any Channel] = []
+        var sockets: [SocketFile] = []
         var isStarted = false
     }
 
@@ -76,8 +67,17 @@ public final class HTTPServer: Sendable {
     ) async throws -> [HTTPServerConfiguration.Address] {
         var bound: [HTTPServerConfiguration.Address] = []
         for address in core.configuration.addresses {
-            let channel = try await listener.open(address, group: group)
-            state.withLock { $0.listeners.append(channel) }
+            let channel: any Channel
+            do {
+                channel = try await listener.open(address, group: group)
+            } catch {
+                throw StartError(error, at: address)
+            }
+            let file: SocketFile? = if case .unix(let path) = address { SocketFile(path) } else { nil }
+            state.withLock { state in
+                state.listeners.append(channel)
+                if let file { state.sockets.append(file) }
+            }
             if case .tcp(let host, _) = address, let port = channel.localAddress?.port {
                 bound.append(.tcp(host: channel.localAddress?.ipAddress ?? host, port: port))
             } else {
@@ -91,17 +91,18 @@ public final class HTTPServer: Sendable {
     ///
     /// - Parameter drain: after this the rest is closed and its tasks are cancelled
     public func shutdown(drain: Duration) async {
-        let (group, loops, listeners) = state.withLock { state in
+        let (group, loops, listeners, sockets) = state.withLock { state in
             defer {
                 state.group = nil
                 state.loops = []
                 state.listeners = []
+                state.sockets = []
             }
-            return (state.group, state.loops, state.listeners)
+            return (state.group, state.loops, state.listeners, state.sockets)
         }
         guard let group else { return }
         for listener in listeners { try? await listener.close().get() }
-        removeSockets()
+        for socket in sockets { socket.remove() }
         for context in loops { context.loop.execute { context.drain() } }
         if let timer = loops.first?.loop {
             let nanoseconds = Ticks.nanoseconds(drain)
@@ -127,11 +128,5 @@ public final class HTTPServer: Sendable {
         }
         try? await group.shutdownGracefully()
         await core.stopBlockingPool()
-    }
-
-    private func removeSockets() {
-        for case .unix(let path) in core.configuration.addresses where Listener.isSocket(path) == true {
-            unlink(path)
-        }
     }
 }

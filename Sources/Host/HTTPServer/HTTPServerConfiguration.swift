@@ -6,8 +6,8 @@ public struct HTTPServerConfiguration: Sendable {
     public enum Address: Sendable, Hashable {
         /// A TCP address; `host` is a name or a literal address, port 0 lets the kernel choose.
         case tcp(host: String, port: Int)
-        /// A unix stream socket. A socket file that is already there is replaced; any other file is left alone and
-        /// makes `start()` throw.
+        /// A unix stream socket. A socket file that nobody listens on is replaced; one that is in use, and
+        /// any other file, is left alone and makes `start()` throw.
         case unix(path: String)
     }
 

@@ -20,11 +20,8 @@ struct Listener {
         case .tcp(let host, let port):
             return try await bind(bootstrap(group, isTCP: true), host: host, port: port)
         case .unix(let path):
-            if let isSocket = Listener.isSocket(path) {
-                guard isSocket else { throw HTTPServer.StartError.notASocket(path: path) }
-                unlink(path)
-            }
-            return try await bootstrap(group, isTCP: false).bind(unixDomainSocketPath: path).get()
+            try SocketFile.clear(path)
+            return try await bootstrap(group, isTCP: false).withBoundSocket(try SocketFile.bind(path)).get()
         }
     }
 
@@ -41,17 +38,15 @@ struct Listener {
         }
     }
 
-    /// Whether there is a socket at a path; nil if there is nothing.
-    static func isSocket(_ path: String) -> Bool? {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
-        return status.st_mode & S_IFMT == S_IFSOCK
-    }
-
     private func bootstrap(_ group: MultiThreadedEventLoopGroup, isTCP: Bool) -> ServerBootstrap {
         let setup = ConnectionSetup(core: core, tls: isTCP ? tls : nil)
         let contexts = Dictionary(uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.loop), $0) })
         let bootstrap = ServerBootstrap(group: group)
+            .serverChannelInitializer { [logger = core.logger] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))
+                }
+            }
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelOption(.maxMessagesPerRead, value: 4)
@@ -77,19 +72,5 @@ struct Listener {
             .childChannelOption(
                 .socket(SocketOptionLevel(IPPROTO_TCP), SocketOptionName(TCP_KEEPIDLE)),
                 value: SocketOptionValue(Listener.idleBeforeProbe))
-    }
-}
-
-/// Makes the TLS context.
-enum TLSSetup {
-    static func context(_ tls: HTTPServerConfiguration.TLS, offersHTTP2: Bool) throws -> NIOSSLContext {
-        let chain = try NIOSSLCertificate.fromPEMFile(tls.certificateFile)
-        let key = try NIOSSLPrivateKey(file: tls.privateKeyFile, format: .pem)
-        var configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-        configuration.minimumTLSVersion = tls.minimumVersion == .tls13 ? .tlsv13 : .tlsv12
-        configuration.applicationProtocols = offersHTTP2 ? ["h2", "http/1.1"] : ["http/1.1"]
-        if let suites = tls.cipherSuites { configuration.cipherSuites = suites.joined(separator: ":") }
-        return try NIOSSLContext(configuration: configuration)
     }
 }

@@ -12,17 +12,22 @@ final class RequestDecoder: ByteToMessageDecoder {
     typealias InboundOut = HTTPServerRequestPart
 
     private let parser: HTTPRequestDecoder
-    private let limits: HTTPServerConfiguration.Limits
-    private let bytesArrived: () -> Void
+    private let bytesArrived: (Int) throws(RequestRefusal) -> Bool
+    /// Bytes that the parser has seen and left in the buffer.
+    private var seen = 0
+    /// Whether the request line of the current head has come. With pipelined requests, that of an earlier one.
+    private var hasRequestLine = false
 
-    init(limits: HTTPServerConfiguration.Limits, bytesArrived: @escaping () -> Void) {
+    /// - Parameter bytesArrived: told how many bytes have come; says whether a head begins with them
+    init(
+        limits: HTTPServerConfiguration.Limits, bytesArrived: @escaping (Int) throws(RequestRefusal) -> Bool
+    ) {
         var configuration = NIOHTTPDecoderLimitConfiguration()
         configuration.maxHeaderFieldSize = limits.headerBytes
         // The parser counts the target as part of the list.
         configuration.maxHeaderListSize = RequestDecoder.sum(limits.headerBytes, limits.targetBytes)
         configuration.maxHeaderFieldCount = limits.headerCount
         parser = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: configuration)
-        self.limits = limits
         self.bytesArrived = bytesArrived
     }
 
@@ -35,11 +40,18 @@ final class RequestDecoder: ByteToMessageDecoder {
     }
 
     func decode(context: ChannelHandlerContext, buffer: inout ByteBuffer) throws -> DecodingState {
-        bytesArrived()
+        let fresh = buffer.readableBytesView.dropFirst(seen)
+        if try bytesArrived(fresh.count) { hasRequestLine = false }
+        if !hasRequestLine {
+            let line = seen == 0 ? fresh.drop { $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\n") } : fresh
+            hasRequestLine = line.contains(UInt8(ascii: "\n"))
+        }
         do {
-            return try parser.decode(context: context, buffer: &buffer)
+            let state = try parser.decode(context: context, buffer: &buffer)
+            seen = buffer.readableBytes
+            return state
         } catch {
-            throw refusal(error, buffer)
+            throw refusal(error)
         }
     }
 
@@ -50,28 +62,19 @@ final class RequestDecoder: ByteToMessageDecoder {
         } catch HTTPParserError.invalidEOFState {
             return .needMoreData
         } catch {
-            throw refusal(error, buffer)
+            throw refusal(error)
         }
     }
 
-    private func refusal(_ error: any Error, _ buffer: ByteBuffer) -> RequestRefusal {
+    private func refusal(_ error: any Error) -> RequestRefusal {
         switch error {
         case HTTPParserError.headerOverflow:
-            RequestRefusal(status: isInTarget(buffer) ? .uriTooLong : .requestHeaderFieldsTooLarge)
+            RequestRefusal(status: hasRequestLine ? .requestHeaderFieldsTooLarge : .uriTooLong)
         case HTTPParserError.invalidVersion:
             RequestRefusal(status: .httpVersionNotSupported)
         default:
             RequestRefusal(status: .badRequest)
         }
-    }
-
-    /// Whether an overflow happened in the request target. The parser does not say: its buffer begins with the
-    /// request line, the target, or the header field that it was reading.
-    private func isInTarget(_ buffer: ByteBuffer) -> Bool {
-        let line = buffer.readableBytesView.prefix { $0 != UInt8(ascii: "\n") }
-        guard line.count > limits.targetBytes else { return false }
-        let end = line.first { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "/") }
-        return end != UInt8(ascii: ":")
     }
 
     private static func sum(_ one: Int, _ other: Int) -> Int {

@@ -9,12 +9,16 @@ struct RequestTraits {
     /// Whether the client waits for `100 Continue`.
     private(set) var expectsContinue = false
     /// Whether the connection can serve another request.
-    private(set) var keepsAlive: Bool
+    var keepsAlive: Bool { isPersistent && !mustClose }
+    /// Whether the version or a `keep-alive` makes the connection persistent.
+    private var isPersistent: Bool
+    /// Whether something else ends it, wherever in the head that stands.
+    private var mustClose = false
 
     /// - Throws: a refusal, for a request whose framing is ambiguous or that lacks its host
     init(_ head: HTTPRequestHead, limits: HTTPServerConfiguration.Limits) throws(RequestRefusal) {
         let isModern = head.version.major > 1 || head.version.minor > 0
-        keepsAlive = isModern
+        isPersistent = isModern
         guard head.uri.utf8.count <= limits.targetBytes else { throw RequestRefusal(status: .uriTooLong) }
         guard head.headers.count <= limits.headerCount else {
             throw RequestRefusal(status: .requestHeaderFieldsTooLarge)
@@ -24,7 +28,7 @@ struct RequestTraits {
             switch name.utf8.count {
             case 4 where name.matches("host"): hosts += 1
             case 6 where name.matches("expect"): expectsContinue = isModern && value.matches("100-continue")
-            case 7 where name.matches("upgrade"): keepsAlive = false
+            case 7 where name.matches("upgrade"): mustClose = true
             case 10 where name.matches("connection"): noteConnection(value)
             case 14 where name.matches("content-length"): try noteLength(value)
             case 17 where name.matches("transfer-encoding"): try noteCoding(value)
@@ -34,22 +38,19 @@ struct RequestTraits {
         guard hosts == 1 || (hosts == 0 && !isModern) else { throw RequestRefusal(status: .badRequest) }
         // RFC 9112 §6.1: both, or a coding in HTTP/1.0, is how requests are smuggled.
         guard !isChunked || (declaredLength == nil && isModern) else { throw RequestRefusal(status: .badRequest) }
-        if head.method == .CONNECT { keepsAlive = false }
+        if head.method == .CONNECT { mustClose = true }
     }
 
     private mutating func noteConnection(_ value: String) {
         for token in value.split(separator: ",") {
             let token = token.trimmingSpaces
             if token.matches("close") {
-                keepsAlive = false
-            } else if token.matches("keep-alive"), declaredClose == false {
-                keepsAlive = true
+                mustClose = true
+            } else if token.matches("keep-alive") {
+                isPersistent = true
             }
         }
-        declaredClose = declaredClose || !keepsAlive
     }
-
-    private var declaredClose = false
 
     private mutating func noteCoding(_ value: String) throws(RequestRefusal) {
         guard value.matches("chunked") else { throw RequestRefusal(status: .notImplemented) }

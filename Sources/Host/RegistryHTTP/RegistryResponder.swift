@@ -1,7 +1,7 @@
 public import HTTPServer
 public import Logging
 import NIOCore
-import NIOHTTP1
+public import NIOHTTP1
 public import RegistryCore
 import RegistryModel
 
@@ -28,6 +28,8 @@ public struct RegistryResponder: HTTPResponder {
     let settings: RegistryHTTPSettings
     let locations: LocationBuilder
     let logger: Logger
+    /// Room for the bodies that are collected.
+    let bodies: BodyBudget
     private let commonHeaders: HTTPHeaders
     /// The common headers and those that every blob has.
     let blobHeaders: HTTPHeaders
@@ -37,6 +39,7 @@ public struct RegistryResponder: HTTPResponder {
         self.registry = registry
         self.settings = settings
         self.logger = logger
+        bodies = BodyBudget(limit: registry.settings.manifestLimit)
         locations = LocationBuilder(
             fixedHost: settings.host, isRelative: settings.relativeURLs, prefix: settings.prefix)
         let common = HTTPHeaders(
@@ -62,6 +65,24 @@ public struct RegistryResponder: HTTPResponder {
             return response(for: RegistryError(.unknown), request, cause: "\(error)")
         }
     }
+
+    /// The answer to what the server refuses before it is a request.
+    public func refusal(_ status: HTTPResponseStatus) -> HTTPResponse {
+        var error = RegistryError(.unsupported, Self.reasons[status.code] ?? "the request can't be understood")
+        error.status = Int(status.code)
+        var headers = self.headers()
+        headers.add(name: "Content-Type", value: "application/json")
+        return HTTPResponse(status: status, headers: headers, body: .bytes(ErrorEnvelope.json(error)))
+    }
+
+    private static let reasons: [UInt: String] = [
+        400: "the request is malformed",
+        408: "the request did not come in time",
+        414: "the target of the request is too long",
+        431: "the header fields of the request are too many or too long",
+        501: "the transfer coding or the method is not supported",
+        505: "the version of HTTP is not supported",
+    ]
 
     private func route(_ request: HTTPRequest, _ target: RequestTarget) async throws -> HTTPResponse {
         if let redirect = slashRedirect(request, target) { return redirect }

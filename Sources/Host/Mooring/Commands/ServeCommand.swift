@@ -30,6 +30,7 @@ struct ServeCommand: ParsableCommand {
                 try await assembly.start()
             } catch {
                 assembly.logger.critical("can't start: \(error)")
+                assembly.flushLog()
                 // Plugins may have registered functions that run at exit; after a failed start they mustn't.
                 _exit(1)
             }
@@ -43,9 +44,11 @@ struct ServeCommand: ParsableCommand {
         }
         guard let second = signals.wait(for: assembly.stopTimeout) else {
             assembly.logger.error("plugins did not stop in time; ending without them")
+            assembly.flushLog()
             _exit(1)
         }
         assembly.logger.warning("ending at once", metadata: ["signal": "\(second)"])
+        assembly.flushLog()
         _exit(1)
     }
 }

@@ -106,13 +106,3 @@ extension ListenAddress {
         }
     }
 }
-
-extension HTTPServerConfiguration.Address {
-    /// As people write it.
-    var text: String {
-        switch self {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix(let path): "unix:\(path)"
-        }
-    }
-}

@@ -24,6 +24,7 @@ final class ServerAssembly: Sendable {
     }
 
     let logger: Logger
+    private let logging: RegistryLogging?
     let plugins: PluginHost
     private let configuration: RegistryConfiguration
     private let metrics = MetricsStore()
@@ -33,9 +34,10 @@ final class ServerAssembly: Sendable {
     init(_ configuration: RegistryConfiguration, logsTo target: LogTarget = .standardError) {
         self.configuration = configuration
         switch target {
-        case .standardError: logger = RegistryLogging(configuration.log.settings).logger(label: Product.name)
-        case .nothing: logger = Logger(label: Product.name) { _ in SwiftLogNoOpLogHandler() }
+        case .standardError: logging = RegistryLogging(configuration.log.settings)
+        case .nothing: logging = nil
         }
+        logger = logging?.logger(label: Product.name) ?? Logger(label: Product.name) { _ in SwiftLogNoOpLogHandler() }
         accessLog = configuration.log.accessLogDisabled ? nil : AccessLog()
         plugins = PluginHost(
             product: Product.name, version: Product.version, search: Self.search(configuration.plugins),
@@ -45,6 +47,7 @@ final class ServerAssembly: Sendable {
     /// Starts serving.
     func start() async throws {
         try refuseMissingAuth()
+        DescriptorLimit.raise(for: configuration.http.limits.connections, logger)
         let driver = try await openStorage()
         var settings = try configuration.registrySettings()
         settings.secret = await secret(configured: settings.secret, in: driver)
@@ -54,12 +57,7 @@ final class ServerAssembly: Sendable {
             configuration: configuration.serverConfiguration, logger: logger, responder: responder,
             onExchange: accessLog.map(Self.recorder))
         self.server.withLock { $0 = server }
-        let addresses: [HTTPServerConfiguration.Address]
-        do {
-            addresses = try await server.start()
-        } catch {
-            throw Refusal(description: "can't listen on \(configuration.http.address): \(error)")
-        }
+        let addresses = try await server.start()
         logger.info(
             "listening",
             metadata: [
@@ -78,12 +76,16 @@ final class ServerAssembly: Sendable {
         await stopServer()
         await plugins.shutdown()
         _ = accessLog?.flush()
+        flushLog()
     }
 
     private func stopServer() async {
         let server = self.server.withLock { $0.take() }
         await server?.shutdown(drain: configuration.http.drainTimeout)
     }
+
+    /// Writes what a slow reader of the log has not taken yet; for the end of the process.
+    func flushLog() { _ = logging?.flush() }
 
     /// A backend that is configured and not there must never mean that everybody is let in.
     private func refuseMissingAuth() throws(Refusal) {

@@ -69,15 +69,16 @@ extension RequestContext {
 
     private func putManifest(_ name: RepositoryName, _ reference: Reference) async throws -> HTTPResponse {
         let tags = try tags(with: reference)
-        let bytes = try await collect(limit: registry.settings.manifestLimit)
         let type = request.headers.first(name: "Content-Type").map { MediaType($0) }
         guard let type, type.isManifest || type.isSchema1 else {
             throw RegistryError(
                 .manifestInvalid,
                 "the Content-Type \(type.map { "\"\($0)\" " } ?? "")is missing or not one of a manifest")
         }
-        let (digest, manifest) = try await registry.putManifest(
-            name, reference, contentType: type, bytes, tags: tags)
+        let limit = registry.settings.manifestLimit
+        let (digest, manifest) = try await responder.bodies.withBody(of: request, limit: limit) { bytes in
+            try await registry.putManifest(name, reference, contentType: type, bytes, tags: tags)
+        }
         var headers = [
             ("Location", url("\(name)/manifests/\(digest)")), ("Docker-Content-Digest", digest.description),
         ]
@@ -110,29 +111,5 @@ extension RequestContext {
             }
         }
         return tags
-    }
-
-    /// The whole body, up to a limit.
-    private func collect(limit: Int) async throws -> ByteBuffer {
-        func tooLarge() -> RegistryError {
-            var error = RegistryError(.manifestInvalid, "the manifest has more than \(limit) bytes")
-            error.status = 413
-            return error
-        }
-        if let length = request.body.declaredLength, length > UInt64(limit) { throw tooLarge() }
-        var bytes = ByteBuffer()
-        do {
-            while let batch = try await request.body.next() {
-                for var slice in batch {
-                    guard bytes.readableBytes + slice.readableBytes <= limit else { throw tooLarge() }
-                    bytes.writeBuffer(&slice)
-                }
-            }
-        } catch let error as HTTPRequestBodyError {
-            var failure = RegistryError(.manifestInvalid, "the body ended early: \(error)")
-            failure.status = 400
-            throw failure
-        }
-        return bytes
     }
 }

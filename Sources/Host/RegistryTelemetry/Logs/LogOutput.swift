@@ -5,18 +5,26 @@ import Synchronization
 final class LogOutput: Sendable {
     private let format: LogFormat
     private let maximumLineLength: Int
-    private let descriptor: OutputDescriptor
     private let currentLevel: Atomic<Int>
-    private let lost = Atomic<Int>(0)
     private let second = Mutex(SecondText(.rfc3339))
-    /// Keeps lines whole where one call to the system does not take a line.
-    private let turn = Mutex(())
+    private let lines: LineQueue
 
     init(_ configuration: LogConfiguration) {
-        format = configuration.format
+        let format = configuration.format
+        self.format = format
         maximumLineLength = configuration.maximumLineLength
-        descriptor = OutputDescriptor(number: configuration.descriptor)
         currentLevel = Atomic(configuration.level.rank)
+        lines = LineQueue(descriptor: OutputDescriptor(number: configuration.descriptor)) { dropped in
+            let now = Timestamp.now
+            var text = SecondText(.rfc3339)
+            var line = LogLine(format, limit: 4096)
+            line.begin(
+                second: text(now.seconds), nanoseconds: now.nanoseconds, level: .warning,
+                message: "log lines were dropped: the reader of the log did not keep up")
+            line.field("lines", .stringConvertible(dropped))
+            line.end()
+            return line.bytes
+        }
     }
 
     var level: Logger.Level {
@@ -24,7 +32,9 @@ final class LogOutput: Sendable {
         set { currentLevel.store(newValue.rank, ordering: .relaxed) }
     }
 
-    var lostLines: Int { lost.load(ordering: .relaxed) }
+    var lostLines: Int { lines.lostLines }
+
+    func flush(within seconds: Double) -> Bool { lines.flush(within: seconds) }
 
     func write(_ event: LogEvent, _ metadata: Logger.Metadata) {
         let now = Timestamp.now
@@ -35,7 +45,7 @@ final class LogOutput: Sendable {
         if let error = event.error { line.field("error", .string("\(error)")) }
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { line.field(key, value) }
         line.end()
-        if !turn.withLock({ _ in descriptor.write(line.bytes) }) { lost.add(1, ordering: .relaxed) }
+        lines.write(line.bytes)
     }
 }
 

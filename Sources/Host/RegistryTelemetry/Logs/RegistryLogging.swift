@@ -52,8 +52,14 @@ public final class RegistryLogging: Sendable {
         set { output.level = newValue }
     }
 
-    /// Lines that the descriptor did not take since the start.
+    /// Lines that were lost since the start: the descriptor failed, or its reader did not keep up.
     public var lostLines: Int { output.lostLines }
+
+    /// Waits until lines that the descriptor did not take at once are written; for the end of the process.
+    ///
+    /// - Returns: whether that was done within the time.
+    @discardableResult
+    public func flush(within seconds: Double = 2) -> Bool { output.flush(within: seconds) }
 
     /// A logger, independent of the global bootstrap.
     public func logger(label: String) -> Logger { Logger(label: label) { _ in handler() } }
