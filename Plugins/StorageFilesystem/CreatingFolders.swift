@@ -25,6 +25,7 @@ extension FilesystemDriver {
         let begin = above == 0 ? 0 : above + 1
         let end = relative[begin...].firstIndex(of: UInt8(ascii: "/")) ?? relative.count
         let inside = UnsafeRawBufferPointer(rebasing: relative[end...])
+        guard try makeCradle(cradle) else { return .impossible }
         let outcome: Int32
         let stat: ObjectStat
         do throws(PluginError) {
@@ -51,6 +52,14 @@ extension FilesystemDriver {
         }
     }
 
+    /// `false`: the root itself may not be written, as where only a folder below it was given to the server.
+    private func makeCradle(_ cradle: TemporaryName) throws(PluginError) -> Bool {
+        let outcome = cradle.withCString { mkdirat(root, $0, 0o777) == 0 ? 0 : errno }
+        if outcome == EACCES || outcome == EPERM || outcome == EROFS { return false }
+        guard outcome == 0 else { throw creationError("making a directory", errno: outcome) }
+        return true
+    }
+
     private func remove(_ cradle: TemporaryName, _ call: CallContext) {
         // What can't be removed now goes with a sweep.
         cradle.withCString { cradle in try? TreeRemoval.remove(cradle, in: root) { () throws(PluginError) in } }
@@ -71,7 +80,7 @@ extension FilesystemDriver {
         return 0
     }
 
-    /// Makes the folders and the object, all of them durable.
+    /// Makes the folders in the cradle and the object, all of them durable.
     /// - Parameter inside: the object's path in the cradle, with a slash before it.
     private func fillCradle(
         _ cradle: TemporaryName, _ inside: UnsafeRawBufferPointer,
@@ -82,7 +91,7 @@ extension FilesystemDriver {
         return try path.withBytes { path throws(PluginError) in
             var ends = [base.count]
             ends += inside.indices.dropFirst().filter { inside[$0] == UInt8(ascii: "/") }.map { base.count + $0 }
-            for end in ends {
+            for end in ends.dropFirst() {
                 let outcome = try withCPath(UnsafeRawBufferPointer(rebasing: path[..<end])) {
                     name throws(PluginError) in
                     mkdirat(root, name, 0o777)

@@ -41,12 +41,14 @@ final class Leftovers {
     }
 
     private func visit(_ entry: DirectoryStream.Entry, in folder: Int32, until end: Int64) {
+        // Our folders lie in the root alone: deeper, a folder of such a name is somebody's repository or tag.
+        let isTop = folders.count == 1
         switch TemporaryName.purpose(of: entry.bytes) {
-        case .put? where entry.type == DT_DIR: removeTreeIfOld(entry.name, in: folder, until: end)
-        case .put?: removeIfOld(entry.name, in: folder)
-        case .writer?: removeIfAbandoned(entry.name, in: folder)
-        case .tree?: removeTree(entry.name, in: folder, until: end)
-        case nil:
+        case .put? where entry.type == DT_DIR && isTop: removeTreeIfOld(entry.name, in: folder, until: end)
+        case .tree? where isTop: removeTree(entry.name, in: folder, until: end)
+        case .put? where entry.type != DT_DIR: removeIfOld(entry.name, in: folder)
+        case .writer? where entry.type != DT_DIR: removeIfAbandoned(entry.name, in: folder)
+        default:
             if entry.type == DT_DIR, folders.count < Leftovers.deepest { enter(entry.name, in: folder) }
         }
     }

@@ -20,9 +20,17 @@ struct LeftoverTests {
             let young = ["\(folder)/data.1.0\(Self.digits).tmp", "\(folder)/data.1.f\(Self.digits).tmp"]
             let locked = "\(folder)/data.2.0\(Self.digits).tmp"
             // Names that only look like ours.
-            let foreign = ["\(folder)/data.2.e\(Self.digits).tmp", "\(folder)/data.f\(Self.digits)a.tmp"]
+            var foreign = ["\(folder)/data.2.e\(Self.digits).tmp", "\(folder)/data.f\(Self.digits)a.tmp"]
+            // Legal names of repositories and tags, which another registry may have taken.
+            let repositories = "\(root)/docker/registry/v2/repositories"
+            let folders = ["d", "f", "0"].flatMap { digit in
+                ["\(repositories)/app", "\(repositories)/app/_manifests/tags/t"].map {
+                    "\($0).\(digit)\(Self.digits).tmp"
+                }
+            }
+            foreign += folders.map { "\($0)/link" }
             for path in old.dropFirst() + young + foreign + [removed, locked] { try write(path) }
-            try await age(old + foreign + [locked, "\(root)/new.f\(Self.digits).tmp"])
+            try await age(old + foreign + folders + [locked, "\(root)/new.f\(Self.digits).tmp"])
             let descriptor = open(locked, O_RDWR)
             defer { close(descriptor) }
             #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
