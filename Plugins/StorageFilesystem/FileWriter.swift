@@ -137,6 +137,7 @@ extension FilesystemDriver {
                 ? try resumeNewest(path, at: offset, call) : try resume(path.relative, token: token)
             try require(writer.offset, offset)
             return writer
+        case .take(let offset, let etag): return try take(path.relative, at: offset, etag: etag, call)
         }
     }
 
@@ -220,9 +221,16 @@ extension FilesystemDriver {
         let object = try openObject(path, &status, call)
         let size = UInt64(clamping: status.st_size)
         try require(size, offset)
-        let writer = try newWriter(path.relative)
+        return try newWriter(path.relative, with: object.raw, length: size, call)
+    }
+
+    /// A new writer with the first bytes of a file.
+    func newWriter(
+        _ relative: UnsafeRawBufferPointer, with file: Int32, length: UInt64, _ call: CallContext
+    ) throws(PluginError) -> FileWriter {
+        let writer = try newWriter(relative)
         do throws(PluginError) {
-            try writer.write(descriptor: object.raw, offset: 0, length: size, call)
+            try writer.write(descriptor: file, offset: 0, length: length, call)
         } catch {
             try? writer.cancel(call)
             throw error

@@ -35,7 +35,7 @@ final class FilesystemDriver: BlockingStorageDriver {
     var capabilities: StorageCapabilities {
         [
             .putIfAbsent, .atomicMove, .copy, .batchRemove, .resume, .fileDescriptorRead, .fileDescriptorWrite, .walk,
-            .strongList, .removeTree,
+            .strongList, .removeTree, .take,
         ]
     }
 

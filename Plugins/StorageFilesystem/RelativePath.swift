@@ -44,8 +44,8 @@ extension stat {
 
     var modifiedNanoseconds: Int64 { Int64(st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(st_mtim.tv_nsec) }
 
-    /// Inode, size and time. Every change of content makes a new inode with a time of nanoseconds, so the tag can't
-    /// come back; a rename leaves it alone.
+    /// Inode, size and time. Every change of content comes with a new time of nanoseconds, and mostly a new inode, so the
+    /// tag can't come back; a rename leaves it alone.
     var objectStat: ObjectStat {
         let size = UInt64(clamping: st_size)
         return ObjectStat(

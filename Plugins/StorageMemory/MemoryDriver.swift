@@ -7,7 +7,7 @@ final class MemoryDriver: BlockingStorageDriver {
 
     /// "Other processes" have no way in, so every condition is atomic; suspended bytes last as long as the instance.
     let capabilities: StorageCapabilities = [
-        .putIfAbsent, .ifMatch, .atomicMove, .copy, .batchRemove, .resume, .walk, .strongList, .removeTree,
+        .putIfAbsent, .ifMatch, .atomicMove, .copy, .batchRemove, .resume, .walk, .strongList, .removeTree, .take,
     ]
 
     func readContent(at path: StoragePath, limit: UInt64, _ call: CallContext) throws(PluginError) -> OwnedBytes {

@@ -110,6 +110,7 @@ extension MemoryDriver {
             switch mode {
             case .create: try store.newPartial(path.bytes)
             case .append(let offset, let token): try store.resume(path.bytes, token: token, at: offset)
+            case .take(let offset, let etag): try store.take(path.bytes, at: offset, etag: etag)
             }
         }
         // Only a hint, so only worth so much.
@@ -159,6 +160,28 @@ extension MemoryStore {
             throw error
         }
         partial.append(object.content.bytes)
+        return partial
+    }
+
+    /// Goes on with an object itself. Readers may still have its memory, so its bytes are copied.
+    fileprivate mutating func take(
+        _ path: UnsafeRawBufferPointer, at offset: UInt64?, etag: String
+    ) throws(PluginError) -> Partial {
+        let object = try object(at: path)
+        guard etag.isEmpty || EntityTag(etag).map({ $0 == object.etag }) == true else {
+            throw PluginError(.precondition, "the object has another tag", noEffect: true)
+        }
+        let end = offset ?? object.size
+        guard end <= object.size else { throw .offset(durable: object.size) }
+        let partial = try newPartial(path)
+        do throws(PluginError) {
+            try partial.reserve(Int(end))
+        } catch {
+            partials[partial.token] = nil
+            throw error
+        }
+        partial.append(UnsafeRawBufferPointer(rebasing: object.content.bytes[..<Int(end)]))
+        _ = objects.remove(path)
         return partial
     }
 

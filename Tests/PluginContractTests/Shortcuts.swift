@@ -40,6 +40,11 @@ extension StorageDriver {
             at: try StoragePath(path), mode: .append(offset: offset, resumeToken: token), sizeHint: nil)
     }
 
+    /// A writer that goes on with an object itself.
+    func take(_ path: String, at offset: UInt64? = nil, etag: String = "") async throws -> any StorageWriter {
+        try await openWriter(at: try StoragePath(path), mode: .take(offset: offset, etag: etag), sizeHint: nil)
+    }
+
     /// Writes an object with a writer.
     @discardableResult
     func write(_ path: String, _ parts: [UInt8]...) async throws -> StorageStat {

@@ -47,10 +47,13 @@ struct CommitTests {
             name, try await registry.append(.text(way.staged), to: UploadReference(name, session), at: nil))
     }
 
-    private var visible: [String] { storage.objects.keys.filter { !$0.contains("/_uploads/") }.sorted() }
+    private func visible(_ storage: TestStorage) -> [String] {
+        storage.objects.keys.filter { !$0.contains("/_uploads/") }.sorted()
+    }
 
-    @Test("However a blob comes, the layout is the same byte for byte", arguments: Way.allCases)
-    func layout(way: Way) async throws {
+    @Test("However a blob comes, the layout is the same byte for byte", arguments: Way.allCases, Keeping.allCases)
+    func layout(way: Way, keeping: Keeping) async throws {
+        let storage = keeping.storage()
         let registry = Registry(storage)
         let name = try name("team/app")
         let digest = digest(of: way.content)
@@ -73,14 +76,17 @@ struct CommitTests {
         let name = try name("a")
         let reference = try await session(.staged, name, registry)
         let folder = "/docker/registry/v2/repositories/a/_uploads/\(reference.id)"
-        #expect(Array(storage.objects.keys) == ["\(folder)/startedat"])
-        #expect(storage.suspendedPaths == ["\(folder)/data"])
+        #expect(storage.objects.keys.sorted() == ["\(folder)/data", "\(folder)/startedat"])
+        #expect(storage.objects["\(folder)/data"].map { String(buffer: $0) } == Way.staged.content)
+        #expect(storage.suspendedPaths.isEmpty)
         let text = String(buffer: try #require(storage.objects["\(folder)/startedat"]))
         #expect(text.wholeMatch(of: /20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ/) != nil, "\(text)")
     }
 
-    @Test("A wrong digest leaves nothing visible and the session where it was", arguments: Way.allCases)
-    func mismatch(way: Way) async throws {
+    @Test(
+        "A wrong digest leaves nothing visible and the session where it was", arguments: Way.allCases, Keeping.allCases)
+    func mismatch(way: Way, keeping: Keeping) async throws {
+        let storage = keeping.storage()
         let registry = Registry(storage)
         let name = try name("a")
         let reference = try await session(way, name, registry)
@@ -89,7 +95,7 @@ struct CommitTests {
                 try await registry.commitUpload(reference, digest: digest(of: "other"), body: way.body, at: nil)
             }
             #expect(error?.code == .digestInvalid)
-            #expect(visible.isEmpty)
+            #expect(visible(storage).isEmpty)
             #expect(try await registry.status(of: reference).offset == UInt64(way.staged.utf8.count))
         }
         try await registry.commitUpload(reference, digest: digest(of: way.content), body: way.body, at: nil)
@@ -98,8 +104,9 @@ struct CommitTests {
         #expect(storage.violations.isEmpty, "\(storage.violations)")
     }
 
-    @Test("The same in a process that has not seen the staged bytes", arguments: Way.allCases)
-    func mismatchElsewhere(way: Way) async throws {
+    @Test("The same in a process that has not seen the staged bytes", arguments: Way.allCases, Keeping.allCases)
+    func mismatchElsewhere(way: Way, keeping: Keeping) async throws {
+        let storage = keeping.storage()
         let name = try name("a")
         let reference = try await session(way, name, Registry(storage))
         let registry = Registry(storage)
@@ -107,15 +114,16 @@ struct CommitTests {
             try await registry.commitUpload(reference, digest: digest(of: "other"), body: way.body, at: nil)
         }
         #expect(error?.code == .digestInvalid)
-        #expect(visible.isEmpty)
+        #expect(visible(storage).isEmpty)
         #expect(try await registry.status(of: reference).offset == UInt64(way.staged.utf8.count))
         try await registry.commitUpload(reference, digest: digest(of: way.content), body: way.body, at: nil)
         #expect(try await registry.text(name, digest(of: way.content)) == way.content)
         #expect(storage.suspendedPaths.isEmpty)
     }
 
-    @Test("A client that goes away in its PUT can send the same PUT again", arguments: Way.allCases)
-    func brokenPut(way: Way) async throws {
+    @Test("A client that goes away in its PUT can send the same PUT again", arguments: Way.allCases, Keeping.allCases)
+    func brokenPut(way: Way, keeping: Keeping) async throws {
+        let storage = keeping.storage()
         let registry = Registry(storage)
         let name = try name("a")
         let reference = try await session(way, name, registry)
@@ -130,23 +138,25 @@ struct CommitTests {
         #expect(storage.suspendedPaths.isEmpty)
     }
 
-    @Test("A PUT that is repeated since its answer got lost succeeds again", arguments: Way.allCases)
-    func repeated(way: Way) async throws {
+    @Test("A PUT that is repeated since its answer got lost succeeds again", arguments: Way.allCases, Keeping.allCases)
+    func repeated(way: Way, keeping: Keeping) async throws {
+        let storage = keeping.storage()
         let registry = Registry(storage)
         let name = try name("a")
         let reference = try await session(way, name, registry)
         for _ in 0..<3 {
             try await registry.commitUpload(reference, digest: digest(of: way.content), body: way.body, at: nil)
         }
-        #expect(visible.count == 2)
+        #expect(visible(storage).count == 2)
         let other = await failure {
             try await registry.commitUpload(reference, digest: digest(of: "other"), body: .text("other"), at: nil)
         }
         #expect(other?.code == .blobUploadUnknown)
     }
 
-    @Test("A session that was cancelled can't be committed", arguments: Way.allCases)
-    func cancelled(way: Way) async throws {
+    @Test("A session that was cancelled can't be committed", arguments: Way.allCases, Keeping.allCases)
+    func cancelled(way: Way, keeping: Keeping) async throws {
+        let storage = keeping.storage()
         let registry = Registry(storage)
         let reference = try await session(way, try name("a"), registry)
         try await registry.cancelUpload(reference)
@@ -186,8 +196,10 @@ struct CommitTests {
         #expect(try await registry.text(name, digest(of: "")).isEmpty)
     }
 
-    @Test("A blob by SHA-512 or SHA-384 lies by SHA-256 and is found by both", arguments: Way.allCases)
-    func otherAlgorithms(way: Way) async throws {
+    @Test(
+        "A blob by SHA-512 or SHA-384 lies by SHA-256 and is found by both", arguments: Way.allCases, Keeping.allCases)
+    func otherAlgorithms(way: Way, keeping: Keeping) async throws {
+        let storage = keeping.storage()
         let registry = Registry(storage)
         let name = try name("a")
         let algorithm: RegistryModel.Digest.Algorithm = way == .staged ? .sha384 : .sha512
@@ -197,7 +209,7 @@ struct CommitTests {
             try await registry.commitUpload(reference, digest: digest(of: "no", algorithm), body: way.body, at: nil)
         }
         #expect(wrong?.code == .digestInvalid)
-        #expect(visible.isEmpty)
+        #expect(visible(storage).isEmpty)
         try await registry.commitUpload(reference, digest: wanted, body: way.body, at: nil)
         let canonical = digest(of: way.content)
         #expect(try await registry.blobStatus(name, wanted).digest == canonical)
@@ -229,7 +241,7 @@ struct CommitTests {
             }
             try await group.waitForAll()
         }
-        #expect(visible.filter { $0.hasSuffix("/data") }.count == 1)
+        #expect(visible(storage).filter { $0.hasSuffix("/data") }.count == 1)
         #expect(try await registry.text(try name("a"), digest(of: content)) == content)
         #expect(storage.suspendedPaths.isEmpty)
         #expect(storage.violations.isEmpty, "\(storage.violations)")

@@ -36,7 +36,7 @@ struct FaultTests {
 
     /// Calls that either happen or don't: they can't have done their work and fail.
     private static func isAllOrNothing(_ call: TestStorage.Call) -> Bool {
-        [.write, .create, .append, .openReader, .read].contains(call.kind)
+        [.write, .create, .append, .take, .openReader, .read].contains(call.kind)
     }
 
     /// What may be seen at any time: every link leads somewhere, and all data is what its name says.
@@ -84,15 +84,15 @@ struct FaultTests {
 
     @Test(
         "Whichever call of a push fails, nothing partial is seen, and the push can be repeated",
-        arguments: [false, true])
-    func everyCall(lost: Bool) async throws {
-        let clean = TestStorage()
+        arguments: [false, true], Keeping.allCases)
+    func everyCall(lost: Bool, keeping: Keeping) async throws {
+        let clean = keeping.storage()
         try await Self.push(Self.image, Registry(clean))
         let calls = clean.calls
         try #require(calls.count > 40)
         for (number, call) in calls.enumerated() where !(lost && Self.isAllOrNothing(call)) {
             let comment: Comment = "call \(number): \(call.kind) \(call.path)"
-            let storage = TestStorage()
+            let storage = keeping.storage()
             let registry = Registry(storage)
             storage.fail { _, current in
                 guard current == number else { return nil }
@@ -122,13 +122,15 @@ struct FaultTests {
         ]
     }
 
-    @Test("Whichever call of a PUT fails, the same PUT on the same session succeeds later", arguments: [false, true])
-    func repeatedPut(lost: Bool) async throws {
+    @Test(
+        "Whichever call of a PUT fails, the same PUT on the same session succeeds later",
+        arguments: [false, true], Keeping.allCases)
+    func repeatedPut(lost: Bool, keeping: Keeping) async throws {
         for request in LastRequest.all {
             var number = 0
             var isDone = false
             while !isDone {
-                isDone = try await put(request, failing: number, lost)
+                isDone = try await put(request, keeping.storage(), failing: number, lost)
                 number += 1
             }
             #expect(number > 4)
@@ -136,8 +138,9 @@ struct FaultTests {
     }
 
     /// Whether there was no such call any more.
-    private func put(_ request: LastRequest, failing number: Int, _ lost: Bool) async throws -> Bool {
-        let storage = TestStorage()
+    private func put(
+        _ request: LastRequest, _ storage: TestStorage, failing number: Int, _ lost: Bool
+    ) async throws -> Bool {
         let registry = Registry(storage)
         let name = try name("a/b")
         var session = try registry.beginUpload(name)

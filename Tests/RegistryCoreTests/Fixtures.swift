@@ -51,6 +51,21 @@ extension UploadReference {
     }
 }
 
+/// How a storage keeps the bytes of an upload between requests.
+enum Keeping: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case asObjects = "bytes kept as an object"
+    case suspended = "bytes kept by a writer"
+    case unnamed = "bytes kept as an object without a tag"
+
+    var testDescription: String { rawValue }
+
+    func storage() -> TestStorage {
+        TestStorage(
+            capabilities: self == .suspended ? TestStorage.suspending : TestStorage.able, namesWriters: self != .unnamed
+        )
+    }
+}
+
 func name(_ text: String) throws -> RepositoryName { try RepositoryName(text) }
 
 func digest(of text: String, _ algorithm: RegistryModel.Digest.Algorithm = .sha256) -> RegistryModel.Digest {
@@ -89,6 +104,13 @@ extension Registry {
         let digest = digest(of: text)
         try await push(.text(text), digest, to: name)
         return digest
+    }
+
+    /// Mounts for a client that may read everything.
+    func mount(_ digest: RegistryModel.Digest, from source: RepositoryName?, to target: RepositoryName) async throws
+        -> Bool
+    {
+        try await mount(digest, from: source, to: target, mayPull: { _ in true })
     }
 
     /// Pushes blob by blob, then the manifest.

@@ -11,7 +11,8 @@ struct UploadTokenTests {
 
     private func state(offset: UInt64 = 1234, resumeToken: [UInt8] = [0, 255, 7]) throws -> UploadState {
         UploadState(
-            id: try #require(UploadID("0195-abc")), offset: offset, startedAt: 1_700_000_000, resumeToken: resumeToken)
+            id: try #require(UploadID("0195-abc")), offset: offset, startedAt: 1_700_000_000,
+            algorithm: offset % 2 == 0 ? .sha256 : .sha512, resumeToken: resumeToken)
     }
 
     @Test("A token gives back the state it was made of, whatever the driver's part holds")
@@ -91,23 +92,63 @@ struct UploadTokenTests {
         #expect(try await registry.append(.text("x"), to: UploadReference(name, one), at: nil).offset == 1)
     }
 
-    @Test("A token that Distribution made is refused with 404 BLOB_UPLOAD_INVALID, by all that go on with it")
-    func distributionsState() async throws {
-        let registry = Registry(TestStorage())
-        let progress = try registry.beginUpload(try name("a"))
-        let reference = UploadReference(
-            name: try name("a"), id: progress.id,
-            token: "5JbwIc5jw8_yo0YRgZ5mlGvbnd4OMvQuvEGAYMAGKjR7Ik5hbWUiOiJhIiwiVVVJRCI6IjEiLCJPZmZzZXQiOjB9")
-        let errors = [
-            await failure { _ = try await registry.append(.text("x"), to: reference, at: nil) },
-            await failure {
-                try await registry.commitUpload(reference, digest: digest(of: "x"), body: .text("x"), at: nil)
-            },
-            await failure { try await registry.cancelUpload(reference) },
-        ]
-        for error in errors {
-            #expect(error?.code == .blobUploadInvalid)
-            #expect(error?.code.httpStatus == 404)
+    @Test(
+        "A token that Distribution made with the same secret is read, with its padding",
+        arguments: [
+            (
+                "T7QlPo_FCRDvYBtdhMISJl_3A8yvA1QZ9Mj8mb_mjrt7Ik5hbWUiOiJhL2IiLCJVVUlEIjoiMDE5NS1hYmMiLCJPZmZzZXQiOjAsIlN0YXJ0ZWRBdCI6IjIwMjMtMTEtMTRUMjI6MTM6MjBaIn0=",
+                0
+            ),
+            (
+                "MUJNnuPEJFsQsB7rHo7LHgHPMhLZbsJ303wRyigDUjZ7Ik5hbWUiOiJhL2IiLCJVVUlEIjoiMDE5NS1hYmMiLCJPZmZzZXQiOjUsIlN0YXJ0ZWRBdCI6IjIwMjMtMTEtMTRUMjI6MTM6MjAuMTIzNDU2Nzg5WiJ9",
+                5
+            ),
+            (
+                "MNsq5LHRps_UwcZYiIJpJWVl_OaUTv1B0aAErIyuYhJ7Ik5hbWUiOiJhL2IiLCJVVUlEIjoiMDE5NS1hYmMiLCJPZmZzZXQiOjEyMzQ1NiwiU3RhcnRlZEF0IjoiMjAyMy0xMS0xNFQyMjoxMzoyMC41WiJ9",
+                123456
+            ),
+        ] as [(String, UInt64)])
+    func distributionsToken(token: String, offset: UInt64) throws {
+        let state = try #require(tokens.state(from: token, in: try name("a/b")))
+        #expect(
+            state
+                == UploadState(
+                    id: try #require(UploadID("0195-abc")), offset: offset, startedAt: 1_700_000_000, resumeToken: []))
+        #expect(tokens.state(from: token, in: try name("a/c")) == nil)
+        #expect(UploadTokens(secret: "two").state(from: token, in: try name("a/b")) == nil)
+    }
+
+    @Test("A token is what Distribution reads: HMAC and JSON in whole groups of base64")
+    func readByDistribution() throws {
+        let token = tokens.token(for: try state(offset: 6, resumeToken: []), in: try name("a/b"))
+        #expect(token.utf8.count % 4 == 0)
+        let bytes = try #require(Base64URL.decoded(token))
+        let text = String(decoding: bytes[32...], as: UTF8.self).replacing(" ", with: "")
+        #expect(
+            text == #"{"Name":"a/b","UUID":"0195-abc","Offset":6,"StartedAt":"2023-11-14T22:13:20Z"}"#)
+    }
+
+    @Test("What is authentic and yet no state of an upload means nothing")
+    func strangeFields() throws {
+        for text in [
+            "", "{}", "[]", "null", #"{"Name":"a","UUID":"x","Offset":-1,"StartedAt":""}"#,
+            #"{"Name":"a","UUID":"x","Offset":1e30,"StartedAt":""}"#,
+            #"{"Name":"a","UUID":"../x","Offset":1,"StartedAt":""}"#,
+            #"{"Name":"a","UUID":"x","Offset":1,"StartedAt":"","Algorithm":"md5"}"#,
+            #"{"Name":"a","UUID":"x","Offset":1,"StartedAt":"","Resume":"*"}"#,
+        ] {
+            #expect(tokens.state(from: tokens.sealed(Array(text.utf8)), in: try name("a")) == nil, "\(text)")
+        }
+        let odd = #"{"Name":"a","UUID":"x","Offset":1,"StartedAt":"never"}"#
+        #expect(tokens.state(from: tokens.sealed(Array(odd.utf8)), in: try name("a"))?.startedAt == 0)
+    }
+
+    @Test(
+        "Times come back; what is none isn't one", arguments: [Int64(0), 1, 951_782_400, 1_700_000_000, 4_102_444_799])
+    func times(seconds: Int64) {
+        #expect(Timestamp.seconds(Timestamp.rfc3339(seconds)) == seconds)
+        for text in ["", "2023", "2023-11-14", "2023-11-14T22:13:20", "x-x-xTx:x:xZ", "99999-11-14T22:13:20Z"] {
+            #expect(Timestamp.seconds(text) == nil, "\(text)")
         }
     }
 }

@@ -56,12 +56,18 @@ struct BlobHandlerTests {
             ("bytes=10-", 416, nil, "bytes */10"), ("bytes=100-200", 416, nil, "bytes */10"),
             ("bytes=-0", 416, nil, "bytes */10"),
             ("bytes=18446744073709551615-", 416, nil, "bytes */10"),
-            ("bytes=0-1,3-4", 200, "0123456789", nil), ("bytes=4-2", 200, "0123456789", nil),
-            ("bytes=a-b", 200, "0123456789", nil), ("bytes=", 200, "0123456789", nil),
-            ("bytes=-", 200, "0123456789", nil), ("bytes=+1-2", 200, "0123456789", nil),
-            ("bytes=1-+2", 200, "0123456789", nil), ("bytes=--1", 200, "0123456789", nil),
+            ("bytes=0-1,3-4", 206, "01234", "bytes 0-4/10"), ("bytes= 0-1 ,\t3-4 ", 206, "01234", "bytes 0-4/10"),
+            ("bytes=,2-4,", 206, "234", "bytes 2-4/10"), ("bytes=0-4,5-9", 200, "0123456789", nil),
+            ("bytes=2-4,100-", 206, "234", "bytes 2-4/10"), ("bytes=10-,100-", 416, nil, "bytes */10"),
+            ("bytes=4-2", 416, nil, "bytes */10"), ("bytes=0-1,4-2", 416, nil, "bytes */10"),
+            ("bytes=a-b", 416, nil, "bytes */10"), ("bytes=", 416, nil, "bytes */10"),
+            ("bytes=-", 416, nil, "bytes */10"), ("bytes=+1-2", 416, nil, "bytes */10"),
+            ("bytes=1-+2", 416, nil, "bytes */10"), ("bytes=--1", 416, nil, "bytes */10"),
             ("items=0-1", 200, "0123456789", nil), ("", 200, "0123456789", nil),
-            ("bytes=99999999999999999999-", 200, "0123456789", nil),
+            ("bytes=99999999999999999999-", 416, nil, "bytes */10"),
+            ("bytes=9-99999999999999999999", 206, "9", "bytes 9-9/10"),
+            ("bytes=-99999999999999999999", 200, "0123456789", nil),
+            ("bytes=" + Array(repeating: "0-0", count: 17).joined(separator: ","), 200, "0123456789", nil),
         ] as [(String, Int, String?, String?)])
     func ranges(range: String, status: Int, body: String?, contentRange: String?) async throws {
         let api = API()
@@ -81,11 +87,60 @@ struct BlobHandlerTests {
         #expect(head["Content-Length"] == "10")
     }
 
+    @Test("Several ranges come as parts, in the order asked for; near ones are one part")
+    func multipart() async throws {
+        let api = API()
+        let content = String(repeating: content, count: 20_000)
+        let digest = try await api.push(content, to: "a")
+        for (range, parts) in [
+            ("0-9,1000-1009", [(0, 9), (1000, 1009)]), ("5000-5004, 0-0", [(5000, 5004), (0, 0)]),
+            ("0-9,50-59,1000-1009", [(0, 59), (1000, 1009)]), ("1000-,0-9", [(1000, 199_999), (0, 9)]),
+            ("0-9,1000-1009,5-1004,9000-9000", [(0, 1009), (9000, 9000)]),
+            ("-10,0-9,300000-", [(199_990, 199_999), (0, 9)]),
+            ("0-79999,100000-189999", [(0, 79_999), (100_000, 189_999)]),
+        ] as [(String, [(Int, Int)])] {
+            let answer = try await api.send(.GET, "/v2/a/blobs/\(digest)", [("Range", "bytes=\(range)")])
+            #expect(answer.status == 206, "\(range)")
+            #expect(answer["Content-Length"] == String(answer.body.readableBytes))
+            #expect(answer["Content-Range"] == nil)
+            #expect(answer["Docker-Content-Digest"] == digest)
+            let type = try #require(answer["Content-Type"])
+            let boundary = try #require(type.split(separator: "boundary=", maxSplits: 1).last)
+            #expect(type == "multipart/byteranges; boundary=\(boundary)")
+            let expected = parts.map { first, last in
+                "\r\n--\(boundary)\r\nContent-Type: application/octet-stream\r\n"
+                    + "Content-Range: bytes \(first)-\(last)/200000\r\n\r\n"
+                    + content.dropFirst(first).prefix(last - first + 1)
+            }
+            #expect(answer.text == expected.joined() + "\r\n--\(boundary)--\r\n", "\(range)")
+        }
+        #expect(api.storage.violations.isEmpty, "\(api.storage.violations)")
+    }
+
+    @Test("Parts together are never more than the content", arguments: 0..<50)
+    func noAmplification(seed: UInt64) {
+        var numbers = SeededNumbers(seed)
+        let size = UInt64.random(in: 1...10_000, using: &numbers)
+        let ranges = (0..<16).map { _ in
+            let first = UInt64.random(in: 0...size, using: &numbers)
+            return BlobRange.from(first, through: first + UInt64.random(in: 0...size, using: &numbers))
+        }
+        let parts = BlobRange.parts(ranges, of: size)
+        #expect(parts.reduce(0) { $0 + $1.count } <= size)
+        for (index, part) in parts.enumerated() {
+            for other in parts[(index + 1)...] { #expect(!part.overlaps(other)) }
+        }
+        for range in ranges {
+            guard let bytes = range.bytes(of: size) else { continue }
+            #expect(parts.contains { $0.contains(bytes.lowerBound) && $0.upperBound >= bytes.upperBound })
+        }
+    }
+
     @Test("A range of an empty blob is the empty blob")
     func rangeOfNothing() async throws {
         let api = API()
         let digest = try await api.push("", to: "a")
-        for range in ["bytes=0-", "bytes=0-1023", "bytes=-5"] {
+        for range in ["bytes=0-", "bytes=0-1023", "bytes=-5", "bytes=0-1,3-4", "bytes=0-,1-"] {
             let answer = try await api.send(.GET, "/v2/a/blobs/\(digest)", [("Range", range)])
             #expect(answer.status == 200)
             #expect(answer["Content-Length"] == "0")
@@ -120,6 +175,14 @@ struct BlobHandlerTests {
             if status == 304 { #expect(answer["Etag"] == "\"\(digest)\"") }
         }
         #expect(try await api.send(.GET, "/v2/b/blobs/\(digest)", [("If-None-Match", "*")]).status == 404)
+        #expect(try await api.send(.HEAD, "/v2/a/blobs/\(digest)", [("If-None-Match", "*")]).status == 304)
+        for (condition, status) in [("\"\(digest)\"", 200), ("*", 200), ("\"x\", \"\(digest)\"", 200), ("\"x\"", 412)] {
+            for method: HTTPMethod in [.GET, .HEAD] {
+                let answer = try await api.send(method, "/v2/a/blobs/\(digest)", [("If-Match", condition)])
+                #expect(answer.status == status, "\(condition)")
+            }
+        }
+        #expect(try await api.send(.GET, "/v2/b/blobs/\(digest)", [("If-Match", "\"x\"")]).status == 404)
     }
 
     @Test("What the repository hasn't is BLOB_UNKNOWN with the digest")
@@ -194,5 +257,17 @@ struct BlobHandlerTests {
             try await api.send(method, "/v2/a/blobs/\(digest)", range.isEmpty ? [] : [("Range", range)])
             #expect(api.storage.calls.count == calls, "\(api.storage.calls)")
         }
+    }
+}
+
+/// The same numbers for the same seed.
+private struct SeededNumbers: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(_ seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return (state ^ (state >> 33)) &* 0xFF51_AFD7_ED55_8CCD
     }
 }

@@ -163,6 +163,91 @@ struct UploadHandlerTests {
         #expect(try await api.send(.GET, "/v2/target/blobs/\(digest)").text == content)
     }
 
+    @Test("A mount without a source finds what this process has seen; else it is a session")
+    func anonymousMount() async throws {
+        let api = API()
+        for algorithm in RegistryModel.Digest.Algorithm.allCases {
+            let digest = digest(of: content, algorithm)
+            let target = "/v2/target/blobs/uploads/?mount=\(digest)"
+            #expect(try await api.send(.POST, target).status == 202)
+            try await api.send(.POST, "/v2/source/blobs/uploads/?digest=\(digest)", body: content)
+            let mounted = try await api.send(.POST, target)
+            #expect(mounted.status == 201)
+            #expect(mounted["Docker-Content-Digest"] == digest)
+            #expect(try await api.send(.GET, "/v2/target/blobs/\(digest)").text == content)
+        }
+    }
+
+    @Test("A mount that brings a digest: with the bytes it is a push where it can't be done, without them a session")
+    func mountWithDigest() async throws {
+        let api = API()
+        let digest = digest(of: content)
+        let target = "/v2/a/blobs/uploads/?mount=\(digest)&from=b&digest=\(digest)"
+        #expect(try await api.send(.POST, target).status == 202)
+        let pushed = try await api.send(.POST, target, body: content)
+        #expect(pushed.status == 201)
+        #expect(pushed["Docker-Content-Digest"] == digest)
+        #expect(try await api.send(.POST, target, body: "wrong").codes == ["DIGEST_INVALID"])
+    }
+
+    @Test("An algorithm is declared with the session; one that nobody knows is 400", arguments: ["", "&x=y"])
+    func digestAlgorithm(more: String) async throws {
+        let api = API()
+        for algorithm in RegistryModel.Digest.Algorithm.allCases {
+            let begun = try await api.send(
+                .POST, "/v2/a/blobs/uploads/?digest-algorithm=\(algorithm.rawValue)\(more)")
+            #expect(begun.status == 202)
+            let patched = try await api.send(.PATCH, try begun.location(), body: content)
+            for wanted in [algorithm, .sha256] {
+                let digest = digest(of: content, wanted)
+                let put = try await api.send(.PUT, "\(try patched.location())&digest=\(digest)")
+                // Ended with the first.
+                #expect(put.status == (wanted == algorithm ? 201 : 404))
+                #expect(try await api.send(.GET, "/v2/a/blobs/\(digest)").text == content)
+            }
+        }
+        for unknown in ["md5", "", "SHA512", "sha512:", "sha256%00", "blake3", "sha1"] {
+            let answer = try await api.send(.POST, "/v2/a/blobs/uploads/?digest-algorithm=\(unknown)\(more)")
+            #expect(answer.status == 400, "\(unknown)")
+            #expect(answer.codes == ["DIGEST_INVALID"])
+        }
+    }
+
+    @Test(
+        "A digest that can't be checked is 400 DIGEST_INVALID wherever it comes",
+        arguments: [
+            "", "x", "sha256", "sha256:", "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha512:abc",
+            "blake3:abc", "sha256:\(String(repeating: "A", count: 64))", "sha256:\(String(repeating: "0", count: 63))",
+        ])
+    func unusableDigest(digest: String) async throws {
+        let api = API()
+        var answers = [
+            try await api.send(.POST, "/v2/a/blobs/uploads/?digest=\(digest)", body: content),
+            try await api.send(.PUT, "\(try await api.begin("a"))&digest=\(digest)", body: content),
+            try await api.send(.PUT, try await api.begin("a"), body: content),
+        ]
+        if !digest.isEmpty {
+            for method: HTTPMethod in [.GET, .DELETE] {
+                answers.append(try await api.send(method, "/v2/a/blobs/\(digest)"))
+            }
+        }
+        for answer in answers {
+            #expect(answer.status == 400)
+            #expect(answer.codes == ["DIGEST_INVALID"])
+        }
+        #expect(api.storage.objects.isEmpty)
+    }
+
+    @Test("What the driver wants at least is told when a session begins, as soon as it is known")
+    func leastChunk() async throws {
+        let api = API(TestStorage(minimumChunk: 4))
+        let first = try await api.send(.POST, "/v2/a/blobs/uploads/")
+        #expect(first["OCI-Chunk-Min-Length"] == nil)
+        try await api.send(.PATCH, try first.location(), body: content)
+        #expect(try await api.send(.POST, "/v2/a/blobs/uploads/")["OCI-Chunk-Min-Length"] == "4")
+        #expect(try await API().send(.POST, "/v2/a/blobs/uploads/")["OCI-Chunk-Min-Length"] == nil)
+    }
+
     @Test("A blob above the operator's limit is 413, and leaves no blob")
     func uploadLimit() async throws {
         let api = API(http: { $0.uploadLimit = 9 })

@@ -35,9 +35,10 @@ extension TestStorage {
             return found
         }
 
-        func stat(_ path: String) -> StorageStat {
+        func stat(_ path: String, hasTag: Bool) -> StorageStat {
             guard let bytes else { return StorageStat(path: path, kind: .prefix, size: 0) }
-            return StorageStat(path: path, kind: .object, size: UInt64(bytes.readableBytes))
+            return StorageStat(
+                path: path, kind: .object, size: UInt64(bytes.readableBytes), etag: hasTag ? "\(bytes.hashValue)" : "")
         }
     }
 }
@@ -56,13 +57,14 @@ extension TestStorage.State {
         if let node, node.bytes == nil { throw StorageError(.invalidArgument, "\(path) is a prefix") }
         if condition == .ifAbsent, node != nil { throw StorageError(.alreadyExists, path.string) }
         root.set(bytes, at: path.segments)
-        return StorageStat(path: path.string, kind: .object, size: UInt64(bytes.readableBytes))
+        return TestStorage.Node(bytes: bytes).stat(path.string, hasTag: hasTags)
     }
 
     func page(_ path: StoragePath, after start: String, _ limit: Int) -> StoragePage {
         let children = root.node(path.segments)?.children ?? [:]
         let names = children.keys.filter { $0 > start }.sorted()
-        let entries = names.prefix(limit).compactMap { name in children[name]?.stat("\(path)/\(name)") }
+        let entries = names.prefix(limit).compactMap { name in children[name]?.stat("\(path)/\(name)", hasTag: hasTags)
+        }
         guard names.count > limit, let last = entries.last else { return StoragePage(entries: entries, next: nil) }
         return StoragePage(entries: entries, next: Array(last.name.utf8))
     }
@@ -99,6 +101,21 @@ extension TestStorage.State {
         try require(found.bytes, offset)
         suspended[key]?.isOpen = true
         return (key, UInt64(found.bytes.readableBytes))
+    }
+
+    mutating func take(
+        _ path: StoragePath, _ offset: UInt64?, _ etag: String, allowed: Bool
+    ) throws(StorageError) -> (key: String, offset: UInt64) {
+        guard allowed else { throw StorageError(.unsupported, "going on with an object") }
+        let bytes = try object(path)
+        let stat = TestStorage.Node(bytes: bytes).stat(path.string, hasTag: hasTags)
+        guard etag.isEmpty || etag == stat.etag else { throw StorageError(.precondition, "another tag") }
+        let end = offset ?? stat.size
+        guard end <= stat.size, let kept = bytes.getSlice(at: bytes.readerIndex, length: Int(end)) else {
+            throw StorageError(.offset, "ends before")
+        }
+        _ = root.remove(path.segments)
+        return newWriter(path.string, kept)
     }
 
     private func require(_ bytes: ByteBuffer, _ offset: UInt64?) throws(StorageError) {

@@ -73,8 +73,13 @@ final class TestWriter: StorageWriter {
     private let path: StoragePath
     private let key: String
     private let usage: Usage
+    let minimumChunk: Int
+    private let wasShort = Mutex(false)
 
-    init(_ storage: TestStorage, _ path: StoragePath, key: String, offset: UInt64, token: [UInt8]) {
+    init(
+        _ storage: TestStorage, _ path: StoragePath, key: String, offset: UInt64, token: [UInt8], minimumChunk: Int
+    ) {
+        self.minimumChunk = minimumChunk
         self.storage = storage
         self.path = path
         self.key = key
@@ -87,6 +92,12 @@ final class TestWriter: StorageWriter {
 
     func write(_ parts: [ByteBuffer]) async throws(StorageError) -> UInt64 {
         usage.use("write")
+        let isShort = parts.reduce(0) { $0 + $1.readableBytes } < minimumChunk
+        let wasShort = self.wasShort.withLock { short in
+            defer { short = short || isShort }
+            return short
+        }
+        if wasShort { storage.note("a write after one of less than \(minimumChunk) bytes: \(path)") }
         return try await storage.perform(.write, path.string) { [key] state throws(StorageError) in
             guard state.suspended[key] != nil else { throw StorageError(.precondition, "the bytes are gone") }
             for part in parts { state.suspended[key]?.bytes.writeImmutableBuffer(part) }

@@ -10,7 +10,7 @@ public final class TestStorage: StorageDriver {
     public struct Call: Hashable, Sendable, CustomStringConvertible {
         /// What was called.
         public enum Kind: String, Sendable {
-            case content, put, openReader, create, append, stat, list, move, remove, removeTree, redirect
+            case content, put, openReader, create, append, take, stat, list, move, remove, removeTree, redirect
             case read, write, commit, cancel, suspend
         }
 
@@ -33,6 +33,7 @@ public final class TestStorage: StorageDriver {
 
     struct State {
         var root = Node()
+        var hasTags = true
         var suspended: [String: Suspended] = [:]
         var nextToken = 0
         var calls: [Call] = []
@@ -55,18 +56,28 @@ public final class TestStorage: StorageDriver {
     /// As in `StorageDriver`.
     public let capabilities: StorageCapabilities
     private let namesWriters: Bool
+    private let minimumChunk: Int
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - capabilities: what it claims; it can remove trees only if it claims to.
-    ///   - namesWriters: whether writers have resume tokens.
+    ///   - namesWriters: whether writers have resume tokens, and objects tags.
+    ///   - minimumChunk: as writers tell it.
     public init(
-        capabilities: StorageCapabilities = [.resume, .removeTree, .atomicMove, .strongList],
-        namesWriters: Bool = true
+        capabilities: StorageCapabilities = TestStorage.able, namesWriters: Bool = true, minimumChunk: Int = 0
     ) {
         self.capabilities = capabilities
         self.namesWriters = namesWriters
+        self.minimumChunk = minimumChunk
+        state.withLock { $0.hasTags = namesWriters }
     }
+
+    /// What the drivers of disks can do.
+    public static let able: StorageCapabilities = [
+        .resume, .removeTree, .atomicMove, .strongList, .putIfAbsent, .take,
+    ]
+    /// What those of buckets can do: bytes on their way stay with a writer.
+    public static let suspending: StorageCapabilities = [.resume, .removeTree, .atomicMove, .strongList]
 
     // MARK: What tests see and set
 
@@ -161,22 +172,30 @@ public final class TestStorage: StorageDriver {
     public func openWriter(
         at path: StoragePath, mode: StorageWriteMode, sizeHint: UInt64?
     ) async throws(StorageError) -> any StorageWriter {
-        let kind: Call.Kind = if case .create = mode { .create } else { .append }
-        let opened = try await perform(kind, path.string) { state throws(StorageError) in
+        let kind: Call.Kind =
+            switch mode {
+            case .create: .create
+            case .append: .append
+            case .take: .take
+            }
+        let opened = try await perform(kind, path.string) { [capabilities] state throws(StorageError) in
             switch mode {
             case .create: state.newWriter(path.string, ByteBuffer())
             case .append(let offset, let token): try state.resume(path, token, offset)
+            case .take(let offset, let etag):
+                try state.take(path, offset, etag, allowed: capabilities.contains(.take))
             }
         }
         return TestWriter(
-            self, path, key: opened.key, offset: opened.offset, token: namesWriters ? Array(opened.key.utf8) : [])
+            self, path, key: opened.key, offset: opened.offset, token: namesWriters ? Array(opened.key.utf8) : [],
+            minimumChunk: minimumChunk)
     }
 
     /// As in `StorageDriver`.
     public func stat(_ path: StoragePath) async throws(StorageError) -> StorageStat {
         try await perform(.stat, path.string) { state throws(StorageError) in
             guard let node = state.root.node(path.segments) else { throw StorageError(.notFound, path.string) }
-            return node.stat(path.string)
+            return node.stat(path.string, hasTag: state.hasTags)
         }
     }
 

@@ -71,6 +71,10 @@ public final class InnerStorage: StorageDriver, @unchecked Sendable {
                 let token = token.withUnsafeBytes { inner.keep($0) }
                 function(
                     table.obj, call, path, MOOR_W_APPEND, offset ?? MOOR_UNKNOWN_SIZE, token, hint, InnerCall.writer)
+            case .take(let offset, let etag):
+                let etag = Array(etag.utf8).withUnsafeBytes { inner.keep($0) }
+                function(
+                    table.obj, call, path, MOOR_W_TAKE, offset ?? MOOR_UNKNOWN_SIZE, etag, hint, InnerCall.writer)
             }
         }
         guard case .writer(let writer, let token) = outcome else { throw InnerStorage.mismatch }

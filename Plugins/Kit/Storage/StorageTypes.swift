@@ -36,6 +36,8 @@ public struct StorageCapabilities: OptionSet, Sendable {
     public static let strongList = StorageCapabilities(rawValue: MOOR_CAP_STRONG_LIST)
     /// `remove` with `tree` is offered.
     public static let removeTree = StorageCapabilities(rawValue: MOOR_CAP_REMOVE_TREE)
+    /// `WriterMode.take`.
+    public static let take = StorageCapabilities(rawValue: MOOR_CAP_TAKE)
 }
 
 /// Changes with the content and only then. At most 64 bytes, held in place: no allocation.
@@ -209,6 +211,9 @@ public enum WriterMode: Sendable {
     /// Exactly at `offset` (nil: wherever the bytes end), on the suspended writer that `token` names; without a token on
     /// the newest one, else on a copy of the object.
     case append(offset: UInt64?, token: [UInt8])
+    /// On the object itself, which isn't there any more until the commit, with what lies behind `offset` (nil: nothing)
+    /// dropped. With an etag only if the object has it, else `precondition`. Needs `.take`.
+    case take(offset: UInt64?, etag: String)
 }
 
 /// What a client should be sent elsewhere for.

@@ -300,6 +300,10 @@ extension WriterMode {
             self = .create
         case MOOR_W_APPEND where capabilities.contains(.resume):
             self = .append(offset: offset == MOOR_UNKNOWN_SIZE ? nil : offset, token: [UInt8](token.bytes))
+        case MOOR_W_TAKE where capabilities.contains(.take):
+            self = .take(
+                offset: offset == MOOR_UNKNOWN_SIZE ? nil : offset,
+                etag: String(decoding: token.bytes, as: UTF8.self))
         default: throw .unsupported
         }
     }

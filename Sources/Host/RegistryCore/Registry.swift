@@ -2,6 +2,7 @@ public import Logging
 import NIOCore
 import RegistryModel
 public import RegistryStorage
+import Synchronization
 
 /// The registry: content-addressed blobs, manifests and tags in a storage, in Distribution's layout.
 ///
@@ -19,6 +20,9 @@ public final class Registry: Sendable {
     let referrerScans = ReferrerScans()
     let uploads: UploadSessions
     let tokens: UploadTokens
+    let sources = BlobSources()
+    /// The least bytes that the driver wants in a chunk, as far as it has said so; 0: any number.
+    let leastChunk = Atomic<Int>(0)
 
     /// A registry over a storage.
     public init(driver: any StorageDriver, settings: RegistrySettings, logger: Logger) {

@@ -60,9 +60,13 @@ struct RequestContext: Sendable {
     /// Whether the client has this content already (`If-None-Match`, RFC 9110, 13.1.2; the bare digest as well, as
     /// Distribution takes it).
     func isKnown(_ digests: Digest...) -> Bool {
-        guard request.headers.contains(name: "If-None-Match") else { return false }
+        request.headers.contains(name: "If-None-Match") && matches("If-None-Match", digests)
+    }
+
+    /// Whether a list of entity tags names this content.
+    func matches(_ field: String, _ digests: [Digest]) -> Bool {
         let wanted = digests.map(\.description)
-        return request.headers["If-None-Match"].contains { line in
+        return request.headers[field].contains { line in
             line.split(separator: ",").contains { item in
                 var tag = item.drop(while: Self.isSpace).prefix { !Self.isSpace($0) }
                 if tag == "*" { return true }

@@ -80,6 +80,14 @@ public enum RegistryLayout {
         StoragePath(trusted: "\(repository(name))/_uploads/\(id)/data")
     }
 
+    /// What names of sealed bytes begin with.
+    public static let sealedPrefix = "sealed."
+
+    /// The bytes of an upload while their digest is checked: under a name that nobody else knows, nobody can change them.
+    public static func uploadSealed(_ name: RepositoryName, _ id: UploadID, nonce: UInt64) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_uploads/\(id)/\(sealedPrefix)\(String(nonce, radix: 16))")
+    }
+
     /// When an upload began: UTC, RFC 3339, whole seconds.
     public static func uploadStartedAt(_ name: RepositoryName, _ id: UploadID) -> StoragePath {
         StoragePath(trusted: "\(repository(name))/_uploads/\(id)/startedat")

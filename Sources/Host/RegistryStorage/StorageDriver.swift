@@ -38,6 +38,8 @@ public struct StorageCapabilities: OptionSet, Sendable {
     public static let strongList = Self(rawValue: 1 << 12)
     /// `remove` can remove all below a prefix.
     public static let removeTree = Self(rawValue: 1 << 13)
+    /// Writers can go on with the object at a path itself (`StorageWriteMode.take`).
+    public static let take = Self(rawValue: 1 << 14)
 }
 
 /// A condition on what stands at a path.
@@ -150,6 +152,9 @@ public enum StorageWriteMode: Sendable {
     /// Goes on at `offset` (nil: wherever the content ends) of the suspended writer that `resumeToken` names, without a
     /// token of the newest one at the path, else of the object there.
     case append(offset: UInt64?, resumeToken: [UInt8])
+    /// Goes on with the object at the path itself, which isn't there any more until the commit; what lies behind `offset`
+    /// (nil: nothing) is dropped. With an etag only if the object has it, else `precondition`.
+    case take(offset: UInt64?, etag: String)
 }
 
 /// A place for objects under paths. Implementations are safe to call from any task, also concurrently.
@@ -268,6 +273,8 @@ public protocol StorageWriter: AnyObject, Sendable {
     var startOffset: UInt64 { get }
     /// Names the suspended bytes for a later `append`; may be empty.
     var resumeToken: [UInt8] { get }
+    /// Every write but the last brings at least so many bytes.
+    var minimumChunk: Int { get }
     /// Appends all parts or none; gives the offset reached.
     @discardableResult
     func write(_ parts: [ByteBuffer]) async throws(StorageError) -> UInt64
@@ -292,4 +299,7 @@ extension StorageWriter {
     public func write(_ file: StorageFileRange) async throws(StorageError) -> UInt64 {
         throw StorageError(.unsupported, "this writer takes no files")
     }
+
+    /// Any number of bytes.
+    public var minimumChunk: Int { 0 }
 }

@@ -2,16 +2,21 @@ import Crypto
 import NIOCore
 import RegistryModel
 
-/// Hashes content while it passes. A value: a copy goes on from where the original was.
+/// Hashes content while it passes: by SHA-256, under which all content lies, and by one more algorithm if a client wants it.
+/// A value: a copy goes on from where the original was.
 struct ContentHasher: Sendable {
     private var sha256 = SHA256()
+    private var other: AnyHasher?
     /// Bytes of the content so far.
     private(set) var count: UInt64 = 0
     /// Whether all of them were hashed. Staged bytes of another process weren't, and can't be read before they are
     /// committed.
     private(set) var isComplete = true
 
-    init() {}
+    /// - Parameter algorithm: by what the content will be named.
+    init(_ algorithm: RegistryModel.Digest.Algorithm = .sha256) {
+        if algorithm != .sha256 { other = AnyHasher(algorithm) }
+    }
 
     /// A content whose first bytes passed elsewhere.
     init(unknownUpTo count: UInt64) {
@@ -24,12 +29,22 @@ struct ContentHasher: Sendable {
     }
 
     mutating func update(_ buffer: ByteBuffer) {
-        if isComplete { buffer.withUnsafeReadableBytes { sha256.update(bufferPointer: $0) } }
+        if isComplete {
+            buffer.withUnsafeReadableBytes { sha256.update(bufferPointer: $0) }
+            other?.update(buffer)
+        }
         count += UInt64(buffer.readableBytes)
     }
 
     /// The SHA-256 of all bytes so far.
     func digest() -> RegistryModel.Digest { RegistryModel.Digest(algorithm: .sha256, hexBytes: sha256.finalize()) }
+
+    /// The digest of all bytes so far by an algorithm; nil if it wasn't computed.
+    func digest(by algorithm: RegistryModel.Digest.Algorithm) -> RegistryModel.Digest? {
+        guard isComplete else { return nil }
+        if algorithm == .sha256 { return digest() }
+        return other?.algorithm == algorithm ? other?.digest() : nil
+    }
 
     /// The digest of bytes at hand.
     static func digest(_ algorithm: RegistryModel.Digest.Algorithm, of buffer: ByteBuffer) -> RegistryModel.Digest {
@@ -47,9 +62,11 @@ struct AnyHasher: Sendable {
         case sha512(SHA512)
     }
 
+    let algorithm: RegistryModel.Digest.Algorithm
     private var state: State
 
     init(_ algorithm: RegistryModel.Digest.Algorithm) {
+        self.algorithm = algorithm
         state =
             switch algorithm {
             case .sha256: .sha256(SHA256())

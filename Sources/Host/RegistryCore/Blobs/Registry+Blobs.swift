@@ -160,24 +160,4 @@ extension Registry {
             }
         }
     }
-
-    /// Gives a repository a blob that another one has.
-    /// - Returns: false if that can't be: the client uploads it then.
-    public func mount(
-        _ digest: Digest, from source: RepositoryName, to target: RepositoryName
-    ) async throws(RegistryError) -> Bool {
-        try requireWritable()
-        return try await onWorker(of: driver) { [self] in
-            let canonical: Digest
-            do {
-                canonical = try await member(source, digest)
-            } catch is RegistryError {
-                return false
-            }
-            guard try await size(of: RegistryLayout.blobData(canonical)) != nil else { return false }
-            try await ensureLink(RegistryLayout.layerLink(target, canonical), canonical)
-            if canonical != digest { try await ensureLink(RegistryLayout.layerLink(target, digest), canonical) }
-            return true
-        }
-    }
 }

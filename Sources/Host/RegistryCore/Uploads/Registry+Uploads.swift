@@ -2,14 +2,21 @@ import Glibc
 import NIOCore
 public import RegistryModel
 import RegistryStorage
+import Synchronization
 
 extension Registry {
+    /// The least bytes of a chunk that isn't the last, as far as the driver has said so; 0: any number.
+    public var leastChunkLength: Int { leastChunk.load(ordering: .relaxed) }
+
     /// Begins an upload. No storage is touched before the first bytes.
-    public func beginUpload(_ name: RepositoryName) throws(RegistryError) -> UploadProgress {
+    /// - Parameter algorithm: by what the content will be named; it is hashed so while it passes.
+    public func beginUpload(
+        _ name: RepositoryName, _ algorithm: Digest.Algorithm = .sha256
+    ) throws(RegistryError) -> UploadProgress {
         try requireWritable()
         guard let id = UploadID(Self.newUploadID()) else { throw RegistryError(.unknown, "no upload id") }
         uploads.begin(UploadSessions.Key(name: name, id: id))
-        return progress(.fresh(id), in: name)
+        return progress(.fresh(id, algorithm), in: name)
     }
 
     /// Appends a request's body to a session.
@@ -30,14 +37,16 @@ extension Registry {
 
     /// What came before the client went away or the storage failed is kept.
     private func receive(_ body: UploadBody, _ session: UploadSession) async throws(RegistryError) -> UploadState {
-        let upload = if let staged = session.staged { staged } else { try await createStaged(session) }
+        // What a failed PUT had found out about the bytes so far is true no more.
+        if uploads.entry(session.reference.key)?.proved != nil { uploads.prove(nil, for: session.reference.key) }
+        let upload = try await open(session)
         do throws(RegistryError) {
             try await upload.receive(body, on: driver)
         } catch {
-            await uncancelled { [self] in await suspend(upload, session) }
+            await uncancelled { [self] in _ = try? await suspend(upload, session) }
             throw error
         }
-        return await suspend(upload, session)
+        return try await suspend(upload, session)
     }
 
     /// Where a session stands.
@@ -54,8 +63,8 @@ extension Registry {
         try requireWritable()
         try await whileActive(reference) { [self] () throws(RegistryError) in
             try await withSession(reference, goesOn: false) { [self] session throws(RegistryError) in
-                if let staged = session.staged {
-                    try await onWorker(of: driver) { try await staged.cancel() }
+                if case .writer(let upload) = session.bytes {
+                    try await onWorker(of: driver) { try await upload.cancel() }
                 }
                 try await dropStaged(reference)
                 uploads.prove(nil, for: reference.key)

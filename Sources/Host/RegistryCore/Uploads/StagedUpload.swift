@@ -23,28 +23,42 @@ final class StagedUpload: Sendable {
     /// Bytes accepted, of this and earlier requests.
     var offset: UInt64 { hasher.count }
     var isCommitted: Bool { state.withLock { $0.isCommitted } }
+    var isClosed: Bool { state.withLock { $0.isClosed } }
     /// Names the bytes once they are suspended.
     var resumeToken: [UInt8] { writer.resumeToken }
 
     /// Takes a body: each batch is hashed and written in one step on the driver's worker, and the next is asked for when
     /// that is done, so that a client that is faster than the storage waits.
     func receive(_ body: UploadBody, on driver: any StorageDriver) async throws(RegistryError) {
+        let least = writer.minimumChunk
+        var gathered: [ByteBuffer] = []
         while let batch = try await body.nextBatch() {
             guard !batch.isEmpty else { continue }
-            try await onWorker(of: driver) { [self] in
-                var hasher = self.hasher
-                hasher.update(batch)
-                try await writer.write(batch)
-                state.withLock { $0.hasher = hasher }
-            }
+            gathered += batch
+            if least > 0, gathered.reduce(0, { $0 + $1.readableBytes }) < least { continue }
+            try await write(gathered, on: driver)
+            gathered = []
+        }
+        if !gathered.isEmpty { try await write(gathered, on: driver) }
+    }
+
+    private func write(_ parts: [ByteBuffer], on driver: any StorageDriver) async throws(RegistryError) {
+        try await onWorker(of: driver) { [self] in
+            var hasher = self.hasher
+            hasher.update(parts)
+            try await writer.write(parts)
+            state.withLock { $0.hasher = hasher }
         }
     }
 
     /// Publishes the bytes where the writer was opened.
-    func commit(checksum: Digest?) async throws(StorageError) {
-        try await writer.commit(checksum: checksum?.description ?? "", if: nil)
+    @discardableResult
+    func commit() async throws(StorageError) -> StorageStat {
+        let hasher = hasher
+        let stat = try await writer.commit(checksum: hasher.isComplete ? hasher.digest().description : "", if: nil)
         state.withLock { $0.isCommitted = true }
         await close()
+        return stat
     }
 
     /// Drops the bytes.

@@ -14,8 +14,8 @@ final class UploadSessions: Sendable {
     /// The hash of bytes that the driver keeps.
     struct StagedHash: Sendable {
         let hasher: ContentHasher
-        /// What names the bytes: of two writers at one path each has its own, with other content.
-        let resumeToken: [UInt8]
+        /// What tells the bytes from others at the same path: of a writer its resume token, of an object its etag.
+        let identity: [UInt8]
     }
 
     /// A content whose digest was found to hold, on its way into the repository.
@@ -24,17 +24,23 @@ final class UploadSessions: Sendable {
         let asked: Digest
         let canonical: Digest
         let size: UInt64
+        /// Where the bytes wait; nil: they are where they belong.
+        let staged: StoragePath?
     }
 
     struct Entry {
         var staged: StagedHash?
+        /// Whether the storage may hold bytes of the session.
+        var hasStaged = false
+        /// Whether the storage may have a folder of the session.
+        var hasFolder = false
         var proved: ProvedBlob?
         var hasBegun = false
         var isActive = false
         var hasEnded = false
         var touched: UInt64 = 0
 
-        var isWorthKeeping: Bool { hasBegun || isActive || hasEnded || staged != nil || proved != nil }
+        var isWorthKeeping: Bool { hasBegun || isActive || hasEnded || hasFolder || proved != nil }
     }
 
     private struct State {
@@ -69,14 +75,26 @@ final class UploadSessions: Sendable {
 
     func deactivate(_ key: Key) { update(key) { $0.isActive = false } }
 
-    /// Remembers the hash of staged bytes. Bytes without a name of their own might be another writer's the next time.
-    func remember(_ hasher: ContentHasher, of resumeToken: [UInt8], for key: Key) {
-        let isNamed = !resumeToken.isEmpty && hasher.isComplete
-        update(key) { $0.staged = isNamed ? StagedHash(hasher: hasher, resumeToken: resumeToken) : nil }
+    /// Remembers that the session has a folder in the storage.
+    func noteFolder(_ key: Key) { update(key) { $0.hasFolder = true } }
+
+    /// Remembers the hash of staged bytes. Bytes without an identity might be others the next time.
+    func remember(_ hasher: ContentHasher, of identity: [UInt8], for key: Key) {
+        let isNamed = !identity.isEmpty && hasher.isComplete
+        update(key) {
+            $0.staged = isNamed ? StagedHash(hasher: hasher, identity: identity) : nil
+            $0.hasStaged = true
+            $0.hasFolder = true
+        }
     }
 
     /// Forgets staged bytes that are no more.
-    func forgetStaged(_ key: Key) { update(key) { $0.staged = nil } }
+    func forgetStaged(_ key: Key) {
+        update(key) {
+            $0.staged = nil
+            $0.hasStaged = false
+        }
+    }
 
     /// Remembers that a content is what the client says, so that a request that fails later on can be repeated.
     func prove(_ blob: ProvedBlob?, for key: Key) {

@@ -16,12 +16,21 @@ extension RequestContext {
         if registry.redirectsPulls, let url = try await redirect(repository, digest) {
             return empty(.temporaryRedirect, [("Location", url), ("Content-Type", "application/octet-stream")])
         }
-        if isHead { return try await headBlob(repository, digest) }
-        if isKnown(digest) {
-            _ = try await registry.blobStatus(repository, digest)
-            return HTTPResponse(status: .notModified, headers: contentHeaders(digest))
+        if let answer = try await conditional(repository, digest) { return answer }
+        return isHead ? try await headBlob(repository, digest) : try await getBlob(repository, digest)
+    }
+
+    /// The answer where a condition of the request decides it (RFC 9110, 13.2.2). There are no times to compare.
+    private func conditional(_ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse? {
+        if request.headers.contains(name: "If-Match"), !matches("If-Match", [digest]) {
+            _ = try await registry.blobStatus(name, digest)
+            var error = RegistryError(.digestInvalid, "the blob is not the one that If-Match asks for")
+            error.status = 412
+            throw error
         }
-        return try await getBlob(repository, digest)
+        guard isKnown(digest) else { return nil }
+        _ = try await registry.blobStatus(name, digest)
+        return HTTPResponse(status: .notModified, headers: contentHeaders(digest))
     }
 
     private func redirect(_ name: RepositoryName, _ digest: Digest) async throws -> String? {
@@ -49,12 +58,23 @@ extension RequestContext {
     }
 
     private func getBlob(_ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
+        switch requestedRange(digest) {
+        case .none: return try await part(nil, name, digest)
+        case .single(let range): return try await part(range, name, digest)
+        case .several(let ranges): return try await parts(ranges, name, digest)
+        case .malformed: return unsatisfiable(size: try await registry.blobStatus(name, digest).size)
+        }
+    }
+
+    private func part(_ range: BlobRange?, _ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
         let content: BlobContent
         do throws(RegistryError) {
-            content = try await registry.blob(name, digest, range: requestedRange(digest))
+            content = try await registry.blob(name, digest, range: range)
         } catch {
-            guard error.code == .rangeInvalid else { throw error }
-            return unsatisfiable(error)
+            guard error.code == .rangeInvalid, case .fields(let fields) = error.detail,
+                let size = fields["size"].flatMap({ UInt64($0) })
+            else { throw error }
+            return unsatisfiable(size: size)
         }
         var headers = contentHeaders(digest)
         headers.add(name: "Content-Length", value: String(content.length))
@@ -66,20 +86,39 @@ extension RequestContext {
         return HTTPResponse(status: isPart ? .partialContent : .ok, headers: headers, body: body(of: content))
     }
 
-    private func unsatisfiable(_ error: RegistryError) -> HTTPResponse {
-        var headers = responder.headers()
-        if case .fields(let fields) = error.detail, let size = fields["size"] {
-            headers.add(name: "Content-Range", value: "bytes */\(size)")
+    private func parts(_ ranges: [BlobRange], _ name: RepositoryName, _ digest: Digest) async throws -> HTTPResponse {
+        let size = try await registry.blobStatus(name, digest).size
+        let parts = BlobRange.parts(ranges, of: size)
+        guard let first = parts.first else {
+            return size == 0 ? try await part(nil, name, digest) : unsatisfiable(size: size)
         }
+        if parts.count == 1 {
+            return try await part(.from(first.lowerBound, through: first.upperBound - 1), name, digest)
+        }
+        let registry = self.registry
+        let body = MultipartBody(parts, of: size) { part in
+            try await registry.blob(name, digest, range: .from(part.lowerBound, through: part.upperBound - 1))
+        }
+        var headers = contentHeaders(digest)
+        headers.replaceOrAdd(name: "Content-Type", value: body.contentType)
+        headers.add(name: "Content-Length", value: String(body.length))
+        return HTTPResponse(status: .partialContent, headers: headers, body: .stream(length: body.length, body))
+    }
+
+    private func unsatisfiable(size: UInt64) -> HTTPResponse {
+        let error = RegistryError(
+            .rangeInvalid, "the range lies outside the blob", detail: .fields(["size": String(size)]))
+        var headers = responder.headers()
+        headers.add(name: "Content-Range", value: "bytes */\(size)")
         headers.add(name: "Content-Type", value: "application/json")
         return HTTPResponse(status: .rangeNotSatisfiable, headers: headers, body: .bytes(ErrorEnvelope.json(error)))
     }
 
-    /// A single range that the client asks for and that still applies; several at once are answered with the whole.
-    private func requestedRange(_ digest: Digest) -> BlobRange? {
-        guard let line = request.headers.first(name: "Range"), let range = BlobRange(header: line) else { return nil }
-        if let condition = request.headers.first(name: "If-Range"), condition != "\"\(digest)\"" { return nil }
-        return range
+    /// What the client asks for, if it still applies.
+    private func requestedRange(_ digest: Digest) -> RangeRequest {
+        guard let line = request.headers.first(name: "Range") else { return .none }
+        if let condition = request.headers.first(name: "If-Range"), condition != "\"\(digest)\"" { return .none }
+        return RangeRequest(header: line)
     }
 
     private func body(of content: BlobContent) -> HTTPResponseBody {
@@ -93,36 +132,6 @@ extension RequestContext {
                 HTTPFileBody(
                     descriptor: file.descriptor, offset: file.offset, length: content.length, owner: reader))
         }
-    }
-}
-
-extension BlobRange {
-    /// A `Range` of one part (RFC 9110, 14.1.2); nil for what is to be ignored: other units, several parts, and what
-    /// isn't well formed.
-    init?(header text: String) {
-        guard text.prefix(6).lowercased() == "bytes=" else { return nil }
-        let parts = text.dropFirst(6).split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return nil }
-        if parts[0].isEmpty {
-            guard let count = UInt64(digits: parts[1]) else { return nil }
-            self = .last(count)
-            return
-        }
-        guard let first = UInt64(digits: parts[0]) else { return nil }
-        if parts[1].isEmpty {
-            self = .from(first, through: nil)
-        } else {
-            guard let last = UInt64(digits: parts[1]), last >= first else { return nil }
-            self = .from(first, through: last)
-        }
-    }
-}
-
-extension UInt64 {
-    /// A number of digits alone, without the sign that Swift would take.
-    init?(digits text: Substring) {
-        guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
-        self.init(text)
     }
 }
 

@@ -5,26 +5,46 @@ import RegistryCore
 import RegistryModel
 
 extension RequestContext {
-    /// `POST /v2/<name>/blobs/uploads/[?digest=|?mount=&from=]`
+    /// `POST /v2/<name>/blobs/uploads/[?digest=|?mount=[&from=]|?digest-algorithm=]`
     func beginUpload(_ name: String) async throws -> HTTPResponse {
         let repository = try repository(name)
-        if let mount = target["mount"], let from = target["from"],
-            let mounted = try await self.mount(mount, from, repository)
-        {
-            return mounted
-        }
-        if let digestText = target["digest"], target["mount"] == nil {
+        let algorithm = try digestAlgorithm()
+        let mount = target["mount"]
+        if let mount, let mounted = try await self.mount(mount, repository) { return mounted }
+        // Where a mount was wanted, a digest without bytes only says the same again.
+        if let digestText = target["digest"], mount == nil || !request.body.isEmpty {
             let digest = try digest(digestText)
             try await registry.push(uploadBody(), digest, to: repository)
             return created(repository, digest)
         }
-        return accepted(try registry.beginUpload(repository), repository)
+        var answer = session(.accepted, try registry.beginUpload(repository, algorithm), repository)
+        if registry.leastChunkLength > 0 {
+            answer.headers.add(name: "OCI-Chunk-Min-Length", value: String(registry.leastChunkLength))
+        }
+        return answer
+    }
+
+    private func digestAlgorithm() throws(RegistryError) -> Digest.Algorithm {
+        guard let text = target["digest-algorithm"] else { return .sha256 }
+        guard let algorithm = Digest.Algorithm(rawValue: text) else {
+            let known = Digest.Algorithm.allCases.map(\.rawValue).joined(separator: ", ")
+            throw RegistryError(
+                .digestInvalid, "unsupported digest algorithm; supported are \(known)",
+                detail: .text(String(text.prefix(300))))
+        }
+        return algorithm
     }
 
     /// What can't be mounted is uploaded: never an error of its own.
-    private func mount(_ digestText: String, _ from: String, _ name: RepositoryName) async throws -> HTTPResponse? {
-        guard let digest = try? Digest(digestText), let source = try? RepositoryName(from) else { return nil }
-        guard try await registry.mount(digest, from: source, to: name) else { return nil }
+    private func mount(_ digestText: String, _ name: RepositoryName) async throws -> HTTPResponse? {
+        guard let digest = try? Digest(digestText) else { return nil }
+        var source: RepositoryName?
+        if let from = target["from"] {
+            guard let named = try? RepositoryName(from) else { return nil }
+            source = named
+        }
+        // Without authorisation everybody may read everything.
+        guard try await registry.mount(digest, from: source, to: name, mayPull: { _ in true }) else { return nil }
         return created(name, digest)
     }
 
@@ -38,7 +58,8 @@ extension RequestContext {
         switch request.method {
         case .PATCH:
             let start = try contentRange()
-            return accepted(try await registry.append(try uploadBody(), to: reference, at: start), repository)
+            return session(
+                .accepted, try await registry.append(try uploadBody(), to: reference, at: start), repository)
         case .PUT:
             let digest = try digest(target["digest"] ?? "")
             // Without bytes there is nothing to place; old clients still say where.
@@ -57,10 +78,6 @@ extension RequestContext {
         empty(
             .created,
             [("Location", url("\(name)/blobs/\(digest)")), ("Docker-Content-Digest", digest.description)])
-    }
-
-    private func accepted(_ upload: UploadProgress, _ name: RepositoryName) -> HTTPResponse {
-        session(.accepted, upload, name)
     }
 
     private func session(_ status: HTTPResponseStatus, _ upload: UploadProgress, _ name: RepositoryName) -> HTTPResponse

@@ -53,10 +53,15 @@ func exportedOpenWriter(
 ) {
     guard let context = ExportedCall(obj, call) else { return }
     let (path, token) = (path.string, token.array)
-    let write: StorageWriteMode =
-        mode == 0 ? .create : .append(offset: offset == .max ? nil : offset, resumeToken: token)
+    let start = offset == .max ? nil : offset
     context.start {
-        guard mode <= 1 else { throw StorageError(.unsupported, "unknown writer mode \(mode)") }
+        let write: StorageWriteMode
+        switch mode {
+        case 0: write = .create
+        case 1: write = .append(offset: start, resumeToken: token)
+        case 2: write = .take(offset: start, etag: String(decoding: token, as: UTF8.self))
+        default: throw StorageError(.unsupported, "unknown writer mode \(mode)")
+        }
         await context.exported.waitForClosedWriters()
         return try await context.driver.openWriter(
             at: try StoragePath(path), mode: write, sizeHint: hint == .max ? nil : hint)

@@ -87,6 +87,9 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
     func openWriter(
         at path: StoragePath, mode: StorageWriteMode, sizeHint: UInt64?
     ) async throws(StorageError) -> any StorageWriter {
+        if case .take = mode, !capabilities.contains(.take) {
+            throw StorageError(.unsupported, "the driver can't go on with an object", driver: name)
+        }
         let slot = try slot(path)
         switch mode {
         case .create:
@@ -97,6 +100,10 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
             slot.arguments.flags = 1
             slot.arguments.number1 = offset ?? .max
             slot.arguments.bytes = slot.store(token)
+        case .take(let offset, let etag):
+            slot.arguments.flags = 2
+            slot.arguments.number1 = offset ?? .max
+            slot.arguments.bytes = slot.store(Array(etag.utf8))
         }
         slot.arguments.number2 = sizeHint ?? .max
         let opened: OpenedWriter = try await run(slot, .openWriter)

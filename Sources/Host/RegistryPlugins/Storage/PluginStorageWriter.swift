@@ -35,6 +35,7 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     var identity: PluginIdentity { driver.identity }
     var policy: ExecutionPolicy { driver.policy }
     var startOffset: UInt64 { table.durable_offset }
+    var minimumChunk: Int { Int(table.min_chunk) }
 
     /// Whether the writer starts where it was asked to, and can do its work.
     func check(_ mode: StorageWriteMode) async throws(StorageError) {
@@ -44,7 +45,7 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
         let expected: UInt64? =
             switch mode {
             case .create: 0
-            case .append(let offset, _): offset
+            case .append(let offset, _), .take(let offset, _): offset
             }
         if let expected, expected != table.durable_offset {
             throw identity.violation(

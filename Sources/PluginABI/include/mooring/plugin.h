@@ -386,6 +386,7 @@ typedef struct moor_factory {
 #define MOOR_CAP_WALK (1ull << 11)         /**< walk_page */
 #define MOOR_CAP_STRONG_LIST (1ull << 12)  /**< a listing shows every write that completed before it */
 #define MOOR_CAP_REMOVE_TREE (1ull << 13)  /**< MOOR_REMOVE_TREE */
+#define MOOR_CAP_TAKE (1ull << 14)         /**< open_writer with MOOR_W_TAKE */
 
 /** A condition on what stands at the path that an operation writes (for a move or copy: dst); NULL where it is passed
  * means none. Frozen. */
@@ -506,6 +507,12 @@ typedef void (*MOOR_NONNULL moor_done_writer)(void *MOOR_NULLABLE done_ctx, cons
  *  MOOR_E_NOT_FOUND. Two writers are never open on the same suspended bytes: MOOR_E_BUSY where the driver can tell,
  * also without a token, if another writer has the only suspended bytes open. */
 #define MOOR_W_APPEND 1u
+/** Needs MOOR_CAP_TAKE. Go on with the object at the path itself, without a copy: it isn't there any more until commit.
+ *  What lies behind `offset` is dropped, with MOOR_UNKNOWN_SIZE nothing; does the object end before: MOOR_E_OFFSET.
+ *  resume_token holds the etag that the object must have (else MOOR_E_PRECONDITION), or nothing. No object there:
+ *  MOOR_E_NOT_FOUND. Another writer has its bytes open: MOOR_E_BUSY. After an error the object stays as it is.
+ * Suspended, the bytes are those of any writer. Readers that were opened before serve what is undefined. */
+#define MOOR_W_TAKE 2u
 
 /** The result of one item of a batch; MOOR_OK: done. Frozen. */
 typedef struct moor_item_result {

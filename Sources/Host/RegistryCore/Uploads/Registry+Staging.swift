@@ -1,0 +1,143 @@
+import NIOCore
+import RegistryModel
+import RegistryStorage
+import Synchronization
+
+/// Where the bytes of an upload lie before they are a blob.
+///
+/// With a driver that can go on with an object (`take`) they are one after every request, at Distribution's place: durable
+/// when they are acknowledged, and each registry can go on with the other's uploads. With others the driver keeps them
+/// suspended, and the session's token names them.
+extension Registry {
+    /// Whether staged bytes are an object between requests.
+    var keepsObjects: Bool { driver.capabilities.contains(.take) }
+
+    func object(at path: StoragePath) async throws(StorageError) -> StorageStat? {
+        do {
+            let stat = try await driver.stat(path)
+            return stat.kind == .object ? stat : nil
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+    }
+
+    /// Opens the session's bytes where they end.
+    /// - Parameter algorithm: by what a content is hashed that begins now.
+    func open(
+        _ session: UploadSession, _ algorithm: Digest.Algorithm? = nil
+    ) async throws(RegistryError) -> StagedUpload {
+        switch session.bytes {
+        case .writer(let upload): return upload
+        case .object(let stat): return try await take(stat, at: nil, session.reference)
+        case .none: return try await create(session, algorithm ?? session.state.algorithm)
+        }
+    }
+
+    /// Begins to stage bytes.
+    private func create(
+        _ session: UploadSession, _ algorithm: Digest.Algorithm
+    ) async throws(RegistryError) -> StagedUpload {
+        let (name, id) = (session.reference.name, session.reference.id)
+        uploads.noteFolder(session.reference.key)
+        return try await onWorker(of: driver) { [self] in
+            try await driver.put(
+                .init(string: Timestamp.rfc3339(session.state.startedAt)),
+                at: RegistryLayout.uploadStartedAt(name, id), if: nil)
+            let writer = try await driver.openWriter(
+                at: RegistryLayout.uploadData(name, id), mode: .create, sizeHint: nil)
+            if writer.minimumChunk > 0 { leastChunk.store(writer.minimumChunk, ordering: .relaxed) }
+            return StagedUpload(writer: writer, hasher: ContentHasher(algorithm))
+        }
+    }
+
+    /// Goes on with staged bytes that are an object.
+    /// - Parameter known: the hash of the bytes up to a place where the rest is cut off; nil: they are kept all.
+    private func take(
+        _ stat: StorageStat, at known: ContentHasher?, _ reference: UploadReference
+    ) async throws(RegistryError) -> StagedUpload {
+        let hasher = known ?? hash(of: stat, reference)
+        return try await onWorker(of: driver) { [self] in
+            do throws(StorageError) {
+                let writer = try await driver.openWriter(
+                    at: RegistryLayout.uploadData(reference.name, reference.id),
+                    mode: .take(offset: hasher.count, etag: stat.etag), sizeHint: nil)
+                return StagedUpload(writer: writer, hasher: hasher)
+            } catch {
+                // Another process has changed them since they were found.
+                guard [.precondition, .notFound, .offset].contains(error.code) else { throw error }
+                throw StorageError(.busy, "another process is using this upload")
+            }
+        }
+    }
+
+    /// Goes on with suspended bytes; nil if there are none by this token.
+    func resume(_ reference: UploadReference, _ token: [UInt8]) async throws -> StagedUpload? {
+        let writer: any StorageWriter
+        do {
+            writer = try await driver.openWriter(
+                at: RegistryLayout.uploadData(reference.name, reference.id),
+                mode: .append(offset: nil, resumeToken: token), sizeHint: nil)
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+        let hasher = knownHash(writer.startOffset, reference, [token, writer.resumeToken])
+        return StagedUpload(writer: writer, hasher: hasher)
+    }
+
+    /// The hash of staged bytes that are an object, as far as it is known.
+    func hash(of stat: StorageStat, _ reference: UploadReference) -> ContentHasher {
+        knownHash(stat.size, reference, [Array(stat.etag.utf8)])
+    }
+
+    /// The hash of these very bytes, if they passed through this process. Other bytes may lie at the same path and have the
+    /// same length, so the length alone says nothing.
+    private func knownHash(
+        _ length: UInt64, _ reference: UploadReference, _ identities: [[UInt8]]
+    ) -> ContentHasher {
+        guard let known = uploads.entry(reference.key)?.staged, known.hasher.count == length,
+            identities.contains(known.identity)
+        else { return ContentHasher(unknownUpTo: length) }
+        return known.hasher
+    }
+
+    // MARK: Between requests
+
+    /// Lets go of staged bytes so that any process can go on with them.
+    @discardableResult
+    func suspend(_ upload: StagedUpload, _ session: UploadSession) async throws(RegistryError) -> UploadState {
+        var state = session.state
+        state.offset = upload.offset
+        if keepsObjects {
+            _ = try await publish(upload, session.reference)
+            state.resumeToken = []
+        } else {
+            await upload.close()
+            uploads.remember(upload.hasher, of: upload.resumeToken, for: session.reference.key)
+            state.resumeToken = upload.resumeToken
+        }
+        return state
+    }
+
+    /// Makes staged bytes an object at their staging place. Where that is what happens between requests, their writer is
+    /// closed in any case.
+    @discardableResult
+    func publish(_ upload: StagedUpload, _ reference: UploadReference) async throws(RegistryError) -> StorageStat {
+        do throws(RegistryError) {
+            let stat = try await onWorker(of: driver) { try await upload.commit() }
+            uploads.remember(upload.hasher, of: Array(stat.etag.utf8), for: reference.key)
+            return stat
+        } catch {
+            if keepsObjects { await upload.close() }
+            throw error
+        }
+    }
+
+    /// Removes all that a session has in the storage.
+    func dropStaged(_ reference: UploadReference) async throws(RegistryError) {
+        try await onWorker(of: driver) { [self] in
+            try await removeTree(RegistryLayout.upload(reference.name, reference.id))
+        }
+    }
+}
