@@ -56,7 +56,7 @@ struct BlobHandlerTests {
             ("bytes=10-", 416, nil, "bytes */10"), ("bytes=100-200", 416, nil, "bytes */10"),
             ("bytes=-0", 416, nil, "bytes */10"),
             ("bytes=18446744073709551615-", 416, nil, "bytes */10"),
-            ("bytes=0-1,3-4", 206, "01234", "bytes 0-4/10"), ("bytes= 0-1 ,\t3-4 ", 206, "01234", "bytes 0-4/10"),
+            ("bytes=0-2,3-4", 206, "01234", "bytes 0-4/10"), ("bytes= 0-1 ,\t1-4 ", 206, "01234", "bytes 0-4/10"),
             ("bytes=,2-4,", 206, "234", "bytes 2-4/10"), ("bytes=0-4,5-9", 200, "0123456789", nil),
             ("bytes=2-4,100-", 206, "234", "bytes 2-4/10"), ("bytes=10-,100-", 416, nil, "bytes */10"),
             ("bytes=4-2", 416, nil, "bytes */10"), ("bytes=0-1,4-2", 416, nil, "bytes */10"),
@@ -87,14 +87,14 @@ struct BlobHandlerTests {
         #expect(head["Content-Length"] == "10")
     }
 
-    @Test("Several ranges come as parts, in the order asked for; near ones are one part")
+    @Test("Several ranges come as parts, in the order asked for; those that touch are one part")
     func multipart() async throws {
         let api = API()
         let content = String(repeating: content, count: 20_000)
         let digest = try await api.push(content, to: "a")
         for (range, parts) in [
             ("0-9,1000-1009", [(0, 9), (1000, 1009)]), ("5000-5004, 0-0", [(5000, 5004), (0, 0)]),
-            ("0-9,50-59,1000-1009", [(0, 59), (1000, 1009)]), ("1000-,0-9", [(1000, 199_999), (0, 9)]),
+            ("0-9,10-59,1000-1009", [(0, 59), (1000, 1009)]), ("1000-,0-9", [(1000, 199_999), (0, 9)]),
             ("0-9,1000-1009,5-1004,9000-9000", [(0, 1009), (9000, 9000)]),
             ("-10,0-9,300000-", [(199_990, 199_999), (0, 9)]),
             ("0-79999,100000-189999", [(0, 79_999), (100_000, 189_999)]),

@@ -63,14 +63,14 @@ extension BlobRange {
         }
     }
 
-    /// The parts to send for several ranges, in the order asked for. Those that overlap, or lie closer than what a part
-    /// costs, are one; so the parts together are never more than the content.
+    /// The parts to send for several ranges, in the order asked for. Those that overlap or touch are one; so the parts
+    /// together are never more than the content.
     static func parts(_ ranges: [BlobRange], of size: UInt64) -> [Range<UInt64>] {
         var parts: [Range<UInt64>] = []
         for range in ranges {
             guard var part = range.bytes(of: size) else { continue }
             var place = parts.count
-            while let near = parts.firstIndex(where: { isNear($0, part) }) {
+            while let near = parts.firstIndex(where: { touch($0, part) }) {
                 part = min(part.lowerBound, parts[near].lowerBound)..<max(part.upperBound, parts[near].upperBound)
                 parts.remove(at: near)
                 place = min(place, near)
@@ -80,10 +80,8 @@ extension BlobRange {
         return parts
     }
 
-    private static func isNear(_ a: Range<UInt64>, _ b: Range<UInt64>) -> Bool {
-        let gap: UInt64 = 160
-        let (low, high) = a.lowerBound <= b.lowerBound ? (a, b) : (b, a)
-        return high.lowerBound <= low.upperBound || high.lowerBound - low.upperBound < gap
+    private static func touch(_ a: Range<UInt64>, _ b: Range<UInt64>) -> Bool {
+        max(a.lowerBound, b.lowerBound) <= min(a.upperBound, b.upperBound)
     }
 }
 
