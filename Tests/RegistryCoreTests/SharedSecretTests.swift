@@ -63,7 +63,7 @@ struct SharedSecretTests {
 
     @Test("A storage that can't make a file in one step gets none")
     func noCondition() async throws {
-        let storage = TestStorage()
+        let storage = TestStorage(capabilities: TestStorage.suspending)
         await #expect(throws: SharedSecret.Unavailable.self) { try await SharedSecret.shared(in: storage) }
         #expect(storage.objects.isEmpty)
     }
