@@ -3,6 +3,7 @@
 #   make run      build the server and its plugins for release, and serve http://127.0.0.1:5000 from ./data
 #   make test     build everything and run every test
 #   make lint     check formats, the plugin header and the scripts; changes nothing
+#   make fuzz     search FUZZ_SECONDS (900) long for requests that break something, with sanitizers
 #   make bench    compare speed with other registries on this machine; BENCH_ARGS and PEER are passed on
 #   make clean    remove what was built; ./data stays
 #
@@ -15,6 +16,8 @@ SHELL := /bin/bash
 
 RUN_ARGS ?= serve
 TEST_ARGS ?=
+FUZZ_SECONDS ?= 900
+FUZZ_ARGS ?=
 BENCH_ARGS ?=
 PEER ?=
 export PEER
@@ -23,7 +26,7 @@ export PEER
 KINDS := Storage Auth Sink Middleware
 PLUGINS := $(sort $(notdir $(patsubst %/,%,$(dir $(foreach kind,$(KINDS),$(wildcard Plugins/$(kind)*/*.swift))))))
 
-.PHONY: help swift run release test lint bench clean
+.PHONY: help swift run release test lint fuzz bench clean
 
 help:
 	@sed -n 's/^#   \(make.*\)/\1/p' $(MAKEFILE_LIST)
@@ -60,6 +63,16 @@ endif
 lint: swift
 	@scripts/install-packages.sh lint
 	@scripts/lint.sh
+
+# Its own build: what a sanitizer instruments can't be mixed with the rest. Symbols are looked up when a finding is replayed.
+fuzz: swift
+	@scripts/install-packages.sh run
+	@echo "mooring: building the fuzzer (several minutes the first time)"
+	@MOORING_FUZZ=1 swift build --scratch-path .build-fuzz --sanitize address --product mooring-fuzz
+	@mkdir -p .build-fuzz/corpus .build-fuzz/findings
+	@SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=symbolize=0:detect_leaks=0:quarantine_size_mb=64 \
+		.build-fuzz/debug/mooring-fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=30 -rss_limit_mb=4096 \
+		-print_final_stats=1 -artifact_prefix=.build-fuzz/findings/ $(FUZZ_ARGS) .build-fuzz/corpus Tests/Fuzz/Seeds
 
 bench: release
 	@scripts/install-packages.sh bench

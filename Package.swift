@@ -8,6 +8,9 @@
 // Tests/ArchitectureTests holds the same rules against the sources and the linked files.
 import PackageDescription
 
+// `make fuzz` builds the host with libFuzzer's instrumentation and one executable more.
+let isFuzzing = Context.environment["MOORING_FUZZ"] != nil
+
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .treatAllWarnings(as: .error),
@@ -17,6 +20,9 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InferIsolatedConformances"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
+
+/// The settings of a host module: what a fuzzer looks at.
+let hostSettings = settings + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : [])
 
 // A plugin exports its entry and nothing else, stays mapped for ever, and resolves every symbol when it is loaded.
 let pluginLink: [LinkerSetting] = [
@@ -50,7 +56,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 /// A host module below `Sources/Host`.
 func host(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Sources/Host/\(name)", swiftSettings: settings)
+    .target(name: name, dependencies: dependencies, path: "Sources/Host/\(name)", swiftSettings: hostSettings)
 }
 
 /// A plugin of the tree: its target and the shared library that holds it.
@@ -65,11 +71,13 @@ func plugin(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     )
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []
+) -> Target {
     .testTarget(
         name: name,
         dependencies: dependencies,
-        path: "Tests/\(name)",
+        path: path ?? "Tests/\(name)",
         exclude: exclude,
         swiftSettings: settings
     )
@@ -145,6 +153,15 @@ let package = Package(
             dependencies: ["RegistryStorage", "RegistryPlugins", "RegistryTelemetry", nioCore, logging],
             path: "Tests/TestSupport",
             swiftSettings: settings),
+        .target(
+            name: "Fuzzing",
+            dependencies: [
+                "RegistryHTTP", "HTTPServer", "RegistryCore", "RegistryStorage", "RegistryModel",
+                "RegistryConfiguration", "TestSupport", nioCore, nioHTTP1, logging, crypto,
+            ],
+            path: "Tests/Fuzz/Fuzzing",
+            swiftSettings: settings),
+        tests("FuzzTests", ["Fuzzing", "TestSupport"], path: "Tests/Fuzz/Replay"),
         tests("RegistryModelTests", ["RegistryModel"]),
         tests("RegistryTelemetryTests", ["RegistryTelemetry", logging]),
         tests("RegistryConfigurationTests", ["RegistryConfiguration"]),
@@ -179,3 +196,14 @@ let package = Package(
         tests("ArchitectureTests", ["TestSupport"]),
     ]
 )
+
+if isFuzzing {
+    package.targets.append(
+        .executableTarget(
+            name: "mooring-fuzz",
+            dependencies: ["Fuzzing"],
+            path: "Tests/Fuzz/Executable",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+            // libFuzzer brings `main`.
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}
