@@ -68,7 +68,8 @@ lint: swift
 fuzz: swift
 	@scripts/install-packages.sh run
 	@echo "mooring: building the fuzzer (several minutes the first time)"
-	@MOORING_FUZZ=1 swift build --scratch-path .build-fuzz --sanitize address --product mooring-fuzz
+	@MOORING_FUZZ=1 swift build --scratch-path .build-fuzz --disable-index-store --sanitize address \
+		--product mooring-fuzz
 	@mkdir -p .build-fuzz/corpus .build-fuzz/findings
 	@SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=symbolize=0:detect_leaks=0:quarantine_size_mb=64 \
 		.build-fuzz/debug/mooring-fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=30 -rss_limit_mb=4096 \

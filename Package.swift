@@ -203,7 +203,6 @@ if isFuzzing {
             name: "mooring-fuzz",
             dependencies: ["Fuzzing"],
             path: "Tests/Fuzz/Executable",
-            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
-            // libFuzzer brings `main`.
+            swiftSettings: settings,
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
 }

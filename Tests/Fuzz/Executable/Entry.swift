@@ -2,7 +2,7 @@ import Dispatch
 import Fuzzing
 import Glibc
 
-// What libFuzzer calls; it brings `main`.
+// What libFuzzer calls.
 
 /// libFuzzer's own changes of bytes, guided by what the code compares.
 @_silgen_name("LLVMFuzzerMutate")

@@ -87,7 +87,7 @@ struct AnswerProperties {
         let authority = location[scheme.upperBound...].prefix { $0 != "/" }
         let path = location[authority.endIndex...]
         try require(path.hasPrefix("\(settings.prefix)v2/"), "the path of Location")
-        try require(URLComponents(string: location) != nil || !authority.allSatisfy(\.isLetter), "Location is no URL")
+        try require(URLComponents(string: location)?.host?.isEmpty == false, "Location is no URL")
         let named = ["Host", "X-Forwarded-Host", "Forwarded"].flatMap { request.headers[$0] }
         let known = settings.host.map { location.hasPrefix($0 + "/") } ?? named.contains { $0.contains(authority) }
         try require(known, "a host that the client doesn't know")

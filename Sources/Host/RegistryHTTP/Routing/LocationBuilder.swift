@@ -34,18 +34,42 @@ struct LocationBuilder: Sendable {
         return candidates.compactMap { $0 }.first(where: Self.isHost)
     }
 
-    /// Only what can stand in an authority: what a client sends must not break out of a header or a URL.
+    /// A name or an address, in brackets if it is IPv6, and perhaps a port: what a client sends must not break out of a
+    /// header, and what it gets back must be a URL.
     private static func isHost(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 256
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: ":"),
-                    UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
+        var rest = text.utf8[...]
+        guard rest.count <= 256 else { return false }
+        if rest.first == UInt8(ascii: "[") {
+            let address = rest.dropFirst().prefix { $0 != UInt8(ascii: "]") }
+            guard address.contains(UInt8(ascii: ":")), address.allSatisfy(isAddressByte) else { return false }
+            rest = rest[address.endIndex...]
+            guard rest.popFirst() != nil else { return false }
+        } else {
+            let name = rest.prefix(while: isNameByte)
+            guard !name.isEmpty else { return false }
+            rest = rest[name.endIndex...]
+        }
+        guard let colon = rest.popFirst() else { return true }
+        let isNumber = rest.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return colon == UInt8(ascii: ":") && isNumber && UInt16(Substring(rest)) != nil
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+
+    private static func isAddressByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: ":"):
+            true
+        default: false
+        }
     }
 
     private func first(_ name: String, _ request: HTTPRequest) -> String? {
