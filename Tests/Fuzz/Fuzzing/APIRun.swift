@@ -135,7 +135,7 @@ struct Answer {
     /// Path and query of `Location`.
     var localLocation: String? {
         guard let text = self["Location"] else { return nil }
-        guard let scheme = text.firstRange(of: "://") else { return text }
+        guard !text.hasPrefix("/"), let scheme = text.firstRange(of: "://") else { return text }
         return String(text[scheme.upperBound...].drop { $0 != "/" })
     }
 }

@@ -79,8 +79,10 @@ struct AnswerProperties {
     private func checkLocation() throws {
         guard let location = answer["Location"] else { return }
         try require(location.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }, "Location has what no URL has")
-        guard let scheme = location.firstRange(of: "://") else {
-            let isLocal = location.hasPrefix("\(settings.prefix)v2") && !location.hasPrefix("//")
+        guard !location.hasPrefix("/"), let scheme = location.firstRange(of: "://") else {
+            // `//` is `/` with a slash too many: the path that load balancers ask for.
+            let isProbe = location == "/" || location.hasPrefix("/?")
+            let isLocal = isProbe || location.hasPrefix("\(settings.prefix)v2")
             return try require(isLocal, "Location leads elsewhere")
         }
         try require(["http", "https"].contains(location[..<scheme.lowerBound]), "the scheme of Location")

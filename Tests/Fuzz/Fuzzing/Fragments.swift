@@ -15,7 +15,8 @@ enum Fragments {
         "latest", "list", "v1", "_", ".", "..", String(repeating: "t", count: 129), "a b", "%20", "{image-digest}",
         "{index-digest}", "{layer-digest}", "{config-digest}", "{digest}", "{sha512}", "sha256:", "sha256:xyz", "md5:0",
         ":",
-        "sha256:\(hex)\(hex)", "sha512:\(hex)\(hex)", "%3A", "a:b:c", "sha256-\(hex)\(hex)", "SHA256:\(hex)\(hex)",
+        "sha256:\(hex)\(hex)", "sha512:\(hex)\(hex)", "sha384:\(hex)\(hex)\(hex)", "%3A", "a:b:c",
+        "sha256-\(hex)\(hex)", "SHA256:\(hex)\(hex)",
     ]
 
     static let numbers = [
