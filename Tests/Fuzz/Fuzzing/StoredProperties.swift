@@ -58,7 +58,8 @@ struct StoredProperties {
             case "_layers": rest.count == 4 && isDigest(rest[1], rest[2]) && rest[3] == "link"
             case "_uploads":
                 rest.count >= 3 && UploadID(rest[1]) != nil
-                    && (["data", "startedat"].contains(rest[2]) || rest[2] == "hashstates")
+                    && (["data", "startedat"].contains(rest[2]) || rest[2] == "hashstates"
+                        || rest[2].hasPrefix(RegistryLayout.sealedPrefix))
             case "_manifests": isManifests(rest)
             default: false
             }
