@@ -66,7 +66,7 @@ final class ForwardingDriver: StorageDriver {
         try await inner.copy(source, to: destination, if: condition)
     }
 
-    func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError.Code?] {
+    func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError?] {
         try await inner.removeBatch(paths)
     }
 

@@ -48,6 +48,22 @@ struct ConcurrencyTests {
         }
     }
 
+    @Test(
+        "A call is made where its caller is, unless it blocks",
+        arguments: ["minimal-inline", "minimal-limited", "minimal-serial-blocking", "minimal-partly-blocking"])
+    func place(component: String) async throws {
+        let driver = try await FixtureHost("minimal").open(component)
+        let made = try await Self.madeHere(driver)
+        #expect(made == !component.hasSuffix("blocking"))
+    }
+
+    /// Whether a call is made on the thread that the caller is on.
+    private static func madeHere(_ driver: any StorageDriver) async throws -> Bool {
+        let path = try StoragePath("/made-on")
+        let here = UInt64(pthread_self())
+        return try await driver.stat(path).size == here
+    }
+
     @Test("Who waits for its turn can be cancelled, and the others get theirs")
     func cancelledWait() async throws {
         let fixture = try await FixtureHost("minimal")

@@ -109,6 +109,15 @@ struct ServicesTests {
         #expect(tally.threads.allSatisfy { $0 != UInt(pthread_self()) })
     }
 
+    @Test("Work that computes gets as many threads as there are cores")
+    func computing() async throws {
+        let service: moor_svc_exec = try table("moor.host.exec/1")
+        let tally = Tally()
+        for _ in 0..<200 { #expect(service.submit(service.obj, 1, takeTime, tally.context) == 0) }
+        try await eventually("all of it has run") { tally.count == 200 }
+        #expect(Set(tally.threads).count <= sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
+
     @Test("A timer fires once, not before its time")
     func timer() async throws {
         let service: moor_svc_timer = try table("moor.host.timer/1")
@@ -222,6 +231,11 @@ private final class Tally: Sendable {
 
 private func countUp(_ context: UnsafeMutableRawPointer?) {
     if let context { Unmanaged<Tally>.fromOpaque(context).takeUnretainedValue().end() }
+}
+
+private func takeTime(_ context: UnsafeMutableRawPointer?) {
+    usleep(500)
+    countUp(context)
 }
 
 private func countSlowly(_ context: UnsafeMutableRawPointer?) {

@@ -262,7 +262,7 @@ public final class TestStorage: StorageDriver {
     }
 
     /// As in `StorageDriver`.
-    public func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError.Code?] {
+    public func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError?] {
         throw StorageError(.unsupported, "removeBatch")
     }
 

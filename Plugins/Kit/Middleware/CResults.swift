@@ -16,7 +16,8 @@ extension PluginError {
     /// The result of one item of a batch; nil: it went well.
     init?(item: moor_item_result) {
         guard item.code != MOOR_OK else { return nil }
-        self.init(Code(rawValue: item.code) ?? .internalFailure, "the item failed")
+        self.init(Code(rawValue: item.code) ?? .internalFailure, item.message.text)
+        retryAfterMilliseconds = item.retry_after_ms
         vendorCode = item.vendor_code.text
         noEffect = item.flags & MOOR_ERR_NO_EFFECT != 0
         isRetryable = item.flags & MOOR_ERR_RETRYABLE != 0

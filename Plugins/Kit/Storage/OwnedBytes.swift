@@ -10,13 +10,12 @@ public struct OwnedBytes: ~Copyable, @unchecked Sendable {
     public init() { buffer = moor_buf() }
 
     /// A copy of the bytes, of an array or a slice of one for example.
-    public init(_ bytes: some Collection<UInt8>) {
-        var copy = OwnedBytes()
-        let isCopied: Void? = bytes.withContiguousStorageIfAvailable {
-            copy = OwnedBytes(copying: UnsafeRawBufferPointer($0))
+    /// - Throws: `internalFailure` if there is no memory.
+    public init(_ bytes: some Collection<UInt8>) throws(PluginError) {
+        try self.init(capacity: bytes.count) {
+            $0.copyBytes(from: bytes)
+            return bytes.count
         }
-        if isCopied == nil { Array(bytes).withUnsafeBytes { copy = OwnedBytes(copying: $0) } }
-        self = copy
     }
 
     /// Bytes that `fill` writes: at most `capacity`; it gives their number.
@@ -42,22 +41,17 @@ public struct OwnedBytes: ~Copyable, @unchecked Sendable {
     }
 
     /// A copy of the bytes.
-    public init(copying bytes: UnsafeRawBufferPointer) {
-        guard let source = bytes.baseAddress, bytes.count > 0, let memory = malloc(bytes.count) else {
-            self.init()
-            return
+    /// - Throws: `internalFailure` if there is no memory.
+    public init(copying bytes: UnsafeRawBufferPointer) throws(PluginError) {
+        try self.init(capacity: bytes.count) {
+            $0.copyMemory(from: bytes)
+            return bytes.count
         }
-        memcpy(memory, source, bytes.count)
-        self.init(malloced: memory, count: bytes.count)
     }
 
     /// A copy of the text's UTF-8.
-    public init(_ text: String) {
-        var text = text
-        var bytes = OwnedBytes()
-        text.withUTF8 { bytes = OwnedBytes(copying: UnsafeRawBufferPointer($0)) }
-        self = bytes
-    }
+    /// - Throws: `internalFailure` if there is no memory.
+    public init(_ text: String) throws(PluginError) { try self.init(text.utf8) }
 
     /// `count` bytes in memory from `malloc`, freed at release.
     public init(malloced memory: UnsafeMutableRawPointer, count: Int) {

@@ -38,6 +38,8 @@ public struct StorageCapabilities: OptionSet, Sendable {
     public static let removeTree = StorageCapabilities(rawValue: MOOR_CAP_REMOVE_TREE)
     /// `WriterMode.take`.
     public static let take = StorageCapabilities(rawValue: MOOR_CAP_TAKE)
+    /// `walk` goes by whole keys, as object stores do: `/` is a byte like others.
+    public static let walkByKey = StorageCapabilities(rawValue: MOOR_CAP_WALK_BY_KEY)
 }
 
 /// Changes with the content and only then. At most 64 bytes, held in place: no allocation.

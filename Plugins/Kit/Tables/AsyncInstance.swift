@@ -31,7 +31,7 @@ final class AsyncInstance: Instance, @unchecked Sendable {
 
     override func health(_ call: UnsafePointer<moor_call>, _ done: moor_done_buf) {
         launch(storage, call) { driver, call in
-            OwnedBytes(try await driver.health(call).json).take()
+            try OwnedBytes(try await driver.health(call).json).take()
         } succeeded: { context, buffer in
             withUnsafePointer(to: buffer) { done(context, nil, $0) }
         } failed: {

@@ -159,7 +159,7 @@ private func asyncChecksum(
     launch(obj, call) { driver, call in
         let algorithm = input.value.algorithm.text
         let digest = try await driver.checksum(of: StoragePath(input.value.path).text, algorithm: algorithm, call)
-        return OwnedBytes(digest).take()
+        return try OwnedBytes(digest).take()
     } succeeded: { context, buffer in
         withUnsafePointer(to: buffer) { done(context, nil, $0) }
     } failed: {
@@ -175,7 +175,7 @@ private func asyncRedirect(
     launch(obj, call) { driver, call in
         let path = try StoragePath(request.value.pointee.path).text
         guard let request = RedirectRequest(request.value) else { throw PluginError.unsupported }
-        return OwnedBytes(try await driver.redirectURL(for: request, at: path, call) ?? "").take()
+        return try OwnedBytes(try await driver.redirectURL(for: request, at: path, call) ?? "").take()
     } succeeded: { context, buffer in
         withUnsafePointer(to: buffer) { done(context, nil, $0) }
     } failed: {
@@ -246,8 +246,7 @@ private func asyncRemoveBatch(
         }
         return try await removeBatch(input.value, count, driver, call)
     } succeeded: { context, errors in
-        let items = errors.map(\.item)
-        items.withUnsafeBufferPointer { done(context, nil, $0.baseAddress, $0.count) }
+        errors.withCItems { done(context, nil, $0, $1) }
     } failed: {
         done($0, $1, nil, 0)
     }
@@ -271,17 +270,6 @@ private func removeBatch(
     }
     for (place, answer) in zip(places, answers) { results[place] = answer }
     return results
-}
-
-extension PluginError? {
-    /// The result of one item of a batch.
-    fileprivate var item: moor_item_result {
-        var result = moor_item_result()
-        guard let self else { return result }
-        result.code = self.code.rawValue
-        result.flags = (self.isRetryable ? MOOR_ERR_RETRYABLE : 0) | (self.noEffect ? MOOR_ERR_NO_EFFECT : 0)
-        return result
-    }
 }
 
 // MARK: - Pages

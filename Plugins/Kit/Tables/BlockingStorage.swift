@@ -121,7 +121,7 @@ private func blockingChecksum(
     let context = call.pointee.done_ctx
     perform(obj, call) { storage, call throws(PluginError) in
         let digest = try storage.driver.checksum(of: StoragePath(path), algorithm: algorithm.text, call)
-        withUnsafePointer(to: OwnedBytes(digest).take()) { done(context, nil, $0) }
+        withUnsafePointer(to: try OwnedBytes(digest).take()) { done(context, nil, $0) }
     } failed: {
         done(context, $0, nil)
     }
@@ -136,7 +136,7 @@ private func blockingRedirect(
         let path = try StoragePath(request.pointee.path)
         guard let request = RedirectRequest(request) else { throw .unsupported }
         let url = try storage.driver.redirectURL(for: request, at: path, call) ?? ""
-        withUnsafePointer(to: OwnedBytes(url).take()) { done(context, nil, $0) }
+        withUnsafePointer(to: try OwnedBytes(url).take()) { done(context, nil, $0) }
     } failed: {
         done(context, $0, nil)
     }
@@ -207,18 +207,16 @@ private func blockingRemoveBatch(
         guard count >= 0, count <= 1000 else {
             throw PluginError(.invalidArgument, "a batch holds at most 1000 paths", noEffect: true)
         }
-        let results = (0..<count).map { index in
-            var result = moor_item_result()
+        let results = (0..<count).map { index -> PluginError? in
             do throws(PluginError) {
                 try call.checkCancellation()
                 try storage.driver.remove(StoragePath(paths[index]), tree: false, call)
+                return nil
             } catch {
-                result.code = error.code.rawValue
-                result.flags = (error.isRetryable ? MOOR_ERR_RETRYABLE : 0) | (error.noEffect ? MOOR_ERR_NO_EFFECT : 0)
+                return error
             }
-            return result
         }
-        results.withUnsafeBufferPointer { done(context, nil, $0.baseAddress, $0.count) }
+        results.withCItems { done(context, nil, $0, $1) }
     } failed: {
         done(context, $0, nil, 0)
     }

@@ -30,8 +30,7 @@ private func factoryValidate(
             "{\"pointer\":\(JSONText.quote(pointer)),\"code\":\"config\","
             + "\"message\":\(JSONText.quote(PluginError.oneLine(error.message)))}"
     }
-    let report = OwnedBytes("{\"errors\":[\(errors)],\"warnings\":[]}")
-    withUnsafePointer(to: report.take()) { done(context, nil, $0) }
+    give("{\"errors\":[\(errors)],\"warnings\":[]}", to: done, context)
 }
 
 private func factorySchema(
@@ -41,7 +40,17 @@ private func factorySchema(
     guard let component = Plugin.from(obj)?.component(component) else {
         return unknownComponent.withCError { done(context, $0, nil) }
     }
-    withUnsafePointer(to: OwnedBytes(component.schema).take()) { done(context, nil, $0) }
+    give(component.schema, to: done, context)
+}
+
+/// Completes a call with a text of its own.
+func give(_ text: String, to done: moor_done_buf, _ context: UnsafeMutableRawPointer?) {
+    do throws(PluginError) {
+        let bytes = try OwnedBytes(text)
+        withUnsafePointer(to: bytes.take()) { done(context, nil, $0) }
+    } catch {
+        error.withCError { done(context, $0, nil) }
+    }
 }
 
 private func factoryCreate(

@@ -19,7 +19,7 @@ class Instance: @unchecked Sendable {
     func start(_ call: UnsafePointer<moor_call>, _ done: moor_done_void) { done(call.pointee.done_ctx, nil) }
     /// Says how it is.
     func health(_ call: UnsafePointer<moor_call>, _ done: moor_done_buf) {
-        withUnsafePointer(to: OwnedBytes(Health(.ok).json).take()) { done(call.pointee.done_ctx, nil, $0) }
+        give(Health(.ok).json, to: done, call.pointee.done_ctx)
     }
     /// Ends, once all operations are out; `completion` says so.
     func stop(_ completion: @escaping @Sendable () -> Void) { gate.close(then: completion) }
@@ -110,7 +110,7 @@ final class BlockingInstance: Instance, @unchecked Sendable {
         let context = call.pointee.done_ctx
         perform(Unmanaged.passUnretained(storage).toOpaque(), call) { storage, call throws(PluginError) in
             let health = try storage.driver.health(call)
-            withUnsafePointer(to: OwnedBytes(health.json).take()) { done(context, nil, $0) }
+            withUnsafePointer(to: try OwnedBytes(health.json).take()) { done(context, nil, $0) }
         } failed: {
             done(context, $0, nil)
         }

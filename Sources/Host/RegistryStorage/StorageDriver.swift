@@ -40,6 +40,8 @@ public struct StorageCapabilities: OptionSet, Sendable {
     public static let removeTree = Self(rawValue: 1 << 13)
     /// Writers can go on with the object at a path itself (`StorageWriteMode.take`).
     public static let take = Self(rawValue: 1 << 14)
+    /// `walk` goes by whole keys: `/` is a byte like others.
+    public static let walkByKey = Self(rawValue: 1 << 15)
 }
 
 /// A condition on what stands at a path.
@@ -196,7 +198,7 @@ public protocol StorageDriver: Sendable {
     func copy(_ source: StoragePath, to destination: StoragePath, if condition: StorageCondition?)
         async throws(StorageError) -> StorageStat
     /// Removes up to 1000 objects; one result each, nil for success.
-    func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError.Code?]
+    func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError?]
     /// The digest of an object, `<algorithm>:<hex>`.
     func checksum(of path: StoragePath, algorithm: String) async throws(StorageError) -> String
 

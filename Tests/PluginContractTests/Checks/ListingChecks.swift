@@ -26,8 +26,9 @@ struct ListingChecks {
             let empty = try await store.driver.list(try StoragePath("/missing/prefix"), from: .start, limit: 10)
             #expect(empty.entries.isEmpty)
             #expect(empty.next == nil)
-            let object = try? await store.driver.list(try StoragePath("/list/\(names[0])"), from: .start, limit: 10)
-            #expect(object?.entries.isEmpty ?? true, "an object has no children")
+            let object = try await store.driver.list(try StoragePath("/list/\(names[0])"), from: .start, limit: 10)
+            #expect(object.entries.isEmpty, "an object has no children")
+            #expect(object.next == nil)
         }
     }
 

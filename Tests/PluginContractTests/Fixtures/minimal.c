@@ -1,5 +1,5 @@
 /* minimal.c - a driver that knows stat_path only, to look at how the host calls:
- *   minimal-inline            completes before it returns
+ *   minimal-inline            MOOR_EXEC_INLINE, completes before it returns
  *   minimal-serial            MOOR_EXEC_SERIAL
  *   minimal-limited           max_concurrency 3
  *   minimal-serial-blocking   MOOR_EXEC_SERIAL and MOOR_EXEC_BLOCKING
@@ -8,7 +8,7 @@
  * At the path /stuck no call ever completes, unless it blocks. All but the first take a millisecond: those that block
  * sleep, the others complete on a thread of their own. The size in the answer is, at the path /most: the most calls
  * that ran at once; /deadline: the deadline of the call; /flags: its flags; /destroyed: how many instances were
- * destroyed; else 0. */
+ * destroyed; /made-on: the thread that the call was made on; else 0. */
 #define _POSIX_C_SOURCE 200809L
 #include "mooring/plugin.h"
 
@@ -70,6 +70,8 @@ static void stat_path(void *obj, const moor_call *call, moor_str path, moor_done
         job.size = call->flags;
     else if (is(path, "/destroyed"))
         job.size = (uint64_t)atomic_load(&destroyed);
+    else if (is(path, "/made-on"))
+        job.size = (uint64_t)(uintptr_t)pthread_self();
     else if (is(path, "/stuck") && !job.in->blocking)
         return;
     pthread_t thread;
@@ -171,6 +173,7 @@ static void create(void *obj, const moor_call *call, moor_str component, moor_st
     in->partly = strstr(in->component, "partly");
     in->blocking = !in->partly && strstr(in->component, "blocking");
     in->flags = (in->blocking ? MOOR_EXEC_BLOCKING : 0) | (strstr(in->component, "serial") ? MOOR_EXEC_SERIAL : 0);
+    in->flags |= in->immediate ? MOOR_EXEC_INLINE : 0;
     in->limit = strstr(in->component, "limited") || in->partly ? 3 : 0;
     const moor_instance out = {.struct_size = sizeof out,
                                .max_concurrency = in->limit,

@@ -18,7 +18,7 @@ extension CallValue {
 /// Not one `enum` of all values: each call knows what it waits for, and moving that alone is several times cheaper.
 struct CallResult: ~Copyable {
     enum Kind: UInt8 {
-        case none, nothing, buffer, number, stat, page, reader, writer, codes, instance, failure
+        case none, nothing, buffer, number, stat, page, reader, writer, errors, instance, failure
     }
 
     private(set) var kind = Kind.none
@@ -62,7 +62,7 @@ struct CallResult: ~Copyable {
         case .page: take(StoragePage.self).giveBack()
         case .reader: take(OpenedReader.self).giveBack()
         case .writer: take(OpenedWriter.self).giveBack()
-        case .codes: take(ItemCodes.self).giveBack()
+        case .errors: take(ItemErrors.self).giveBack()
         case .instance: take(moor_instance.self).giveBack()
         case .failure: take(StorageError.self).giveBack()
         }
@@ -75,9 +75,9 @@ struct Nothing: CallValue {
 }
 
 /// The results of a batch: nil for what succeeded.
-struct ItemCodes: CallValue {
-    static let resultKind = CallResult.Kind.codes
-    let codes: [StorageError.Code?]
+struct ItemErrors: CallValue {
+    static let resultKind = CallResult.Kind.errors
+    let errors: [StorageError?]
 }
 
 /// A reader that moved to the host.

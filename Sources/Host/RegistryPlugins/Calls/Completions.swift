@@ -76,12 +76,11 @@ func doneReader(
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
         guard let owned else { throw identity.missingResult(slot.operation) }
-        try identity.checkSize(owned.pointee.struct_size, of: moor_reader.self, "moor_reader")
+        let table = try identity.copy(owned)
         do throws(StorageError) {
-            return OpenedReader(
-                table: owned.pointee, etag: try identity.text(owned.pointee.etag, "a reader's etag"))
+            return OpenedReader(table: table, etag: try identity.text(table.etag, "a reader's etag"))
         } catch {
-            OpenedReader(table: owned.pointee, etag: "").giveBack()
+            OpenedReader(table: table, etag: "").giveBack()
             throw error
         }
     }
@@ -92,15 +91,15 @@ func doneWriter(
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
         guard let owned else { throw identity.missingResult(slot.operation) }
-        try identity.checkSize(owned.pointee.struct_size, of: moor_writer.self, "moor_writer")
-        let token = owned.pointee.resume_token
+        let table = try identity.copy(owned)
+        let token = table.resume_token
         guard (0...1024).contains(token.len), token.ptr != nil || token.len == 0 else {
-            OpenedWriter(table: owned.pointee, token: []).giveBack()
+            OpenedWriter(table: table, token: []).giveBack()
             throw identity.violation(
                 .lengthsInRange, "a writer's resume_token has \(UInt(bitPattern: token.len)) bytes; at most 1024")
         }
         return OpenedWriter(
-            table: owned.pointee, token: [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len)))
+            table: table, token: [UInt8](UnsafeRawBufferPointer(start: token.ptr, count: token.len)))
     }
 }
 
@@ -113,9 +112,10 @@ func doneItems(
             throw identity.violation(
                 .lengthsInRange, "remove_batch gave \(count) results for \(slot.arguments.partCount) paths")
         }
-        let results = UnsafeBufferPointer(start: items, count: count)
-        return ItemCodes(
-            codes: results.map { $0.code == 0 ? nil : StorageError.Code(rawValue: $0.code) ?? .internal })
+        return ItemErrors(
+            errors: UnsafeBufferPointer(start: items, count: count).map {
+                $0.code == 0 ? nil : StorageError($0, identity)
+            })
     }
 }
 
@@ -125,22 +125,13 @@ func doneInstance(
 ) {
     finish(context, error) { slot, identity throws(StorageError) in
         guard let instance else { throw identity.missingResult(slot.operation) }
-        try identity.checkSize(instance.pointee.struct_size, of: moor_instance.self, "moor_instance")
-        return instance.pointee
+        return try identity.copy(instance)
     }
 }
 
 extension PluginIdentity {
     func missingResult(_ operation: CallOperation) -> StorageError {
         violation(.resultPresent, "\(operation) completed with neither an error nor a result")
-    }
-
-    @inline(__always)
-    func checkSize<Table>(_ size: UInt32, of table: Table.Type, _ name: StaticString) throws(StorageError) {
-        guard Int(size) >= MemoryLayout<Table>.size else {
-            throw violation(
-                .tableSize, "\(name) has struct_size \(size); revision 1 has \(MemoryLayout<Table>.size)")
-        }
     }
 
     /// A borrowed text as a string of its own.
@@ -169,7 +160,7 @@ extension FoundStat {
     fileprivate init(
         _ stat: UnsafePointer<moor_stat>, _ slot: CallSlot, _ identity: PluginIdentity
     ) throws(StorageError) {
-        try identity.checkSize(stat.pointee.struct_size, of: moor_stat.self, "moor_stat")
+        try identity.checkSize(stat)
         guard let kind = StorageStat.Kind(rawValue: stat.pointee.kind) else {
             throw identity.violation(.lengthsInRange, "\(slot.operation) gave an entry of kind \(stat.pointee.kind)")
         }
@@ -184,14 +175,16 @@ extension StoragePage {
     fileprivate init(
         _ page: UnsafePointer<moor_page>, _ slot: CallSlot, _ identity: PluginIdentity
     ) throws(StorageError) {
-        try identity.checkSize(page.pointee.struct_size, of: moor_page.self, "moor_page")
+        try identity.checkSize(page)
         let count = page.pointee.nentries
         guard (0...Int(slot.arguments.flags)).contains(count) else {
             throw identity.violation(
                 .lengthsInRange,
                 "\(slot.operation) gave \(UInt(bitPattern: count)) entries; \(slot.arguments.flags) were asked for")
         }
-        var order = EntryOrder(path: slot.arguments.path, token: slot.arguments.bytes)
+        // `page` sets the second number of a walk whose driver goes by keys.
+        var order = EntryOrder(
+            path: slot.arguments.path, token: slot.arguments.bytes, isByKey: slot.arguments.number2 == 1)
         var entries: [StorageStat] = []
         entries.reserveCapacity(count)
         for index in 0..<count {
@@ -221,22 +214,37 @@ extension StoragePage {
 extension StorageError {
     /// A plugin's error, copied; what is wrong with it is noted and repaired.
     init(_ error: UnsafePointer<moor_error>, _ identity: PluginIdentity) {
-        guard Int(error.pointee.struct_size) >= MemoryLayout<moor_error>.size else {
-            self = identity.violation(.tableSize, "moor_error has struct_size \(error.pointee.struct_size)")
+        do throws(StorageError) {
+            try identity.checkSize(error)
+        } catch {
+            self = error
             return
         }
-        let value = error.pointee
-        let code = Code(rawValue: value.code)
+        self.init(code: error.pointee.code, error.pointee.message, identity)
+        setHints(error.pointee.flags, error.pointee.retry_after_ms, error.pointee.vendor_code)
+        systemError = error.pointee.os_errno
+        durableOffset = Self.durableOffset(error.pointee.details_json)
+    }
+
+    /// The error of one item of a batch, copied.
+    fileprivate init(_ item: moor_item_result, _ identity: PluginIdentity) {
+        self.init(code: item.code, item.message, identity)
+        setHints(item.flags, item.retry_after_ms, item.vendor_code)
+    }
+
+    private init(code value: moor_code, _ message: moor_str, _ identity: PluginIdentity) {
+        let code = Code(rawValue: value)
         if code == nil {
-            identity.violations.record(.codeKnown, plugin: identity.name, "an error has code \(value.code)")
+            identity.violations.record(.codeKnown, plugin: identity.name, "an error has code \(value)")
         }
-        self.init(code ?? .internal, Self.message(value.message, identity), driver: identity.driver)
-        isRetryable = value.flags & 1 != 0
-        hadNoEffect = value.flags & 2 != 0
-        systemError = value.os_errno
-        if value.retry_after_ms >= 0 { retryAfter = .milliseconds(min(value.retry_after_ms, 86_400_000)) }
-        vendorCode = value.vendor_code.len <= 256 ? Self.repaired(value.vendor_code) : ""
-        durableOffset = Self.durableOffset(value.details_json)
+        self.init(code ?? .internal, Self.message(message, identity), driver: identity.driver)
+    }
+
+    private mutating func setHints(_ flags: UInt32, _ retryAfterMilliseconds: Int64, _ vendor: moor_str) {
+        isRetryable = flags & 1 != 0
+        hadNoEffect = flags & 2 != 0
+        if retryAfterMilliseconds >= 0 { retryAfter = .milliseconds(min(retryAfterMilliseconds, 86_400_000)) }
+        vendorCode = vendor.len <= 256 ? Self.repaired(vendor) : ""
     }
 
     private static func message(_ text: moor_str, _ identity: PluginIdentity) -> String {

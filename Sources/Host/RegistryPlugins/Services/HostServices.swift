@@ -11,8 +11,11 @@ final class HostServices: Sendable {
     let version: String
     let logger: Logger
     let metrics: MetricsStore
-    /// Threads for work that plugins submit.
+    /// Threads for work that plugins submit and that may block.
     let workers = WorkerPool(name: "plugin-work", maximumThreads: 64)
+    /// Threads for work that computes: more than there are cores would only get into each other's way.
+    let processors = WorkerPool(
+        name: "plugin-cpu", maximumThreads: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 
     init(product: String, version: String, logger: Logger, metrics: MetricsStore) {
         self.product = product
@@ -20,6 +23,7 @@ final class HostServices: Sendable {
         self.logger = logger
         self.metrics = metrics
         HostClock.shared.watch(workers)
+        HostClock.shared.watch(processors)
     }
 }
 
@@ -173,7 +177,9 @@ private func submitTask(
     _ context: UnsafeMutableRawPointer?
 ) -> moor_code {
     let argument = TaskArgument(pointer: context)
-    return services(object)?.shared.workers.submit(.function { function(argument.pointer) }) == true ? 0 : 16
+    guard let shared = services(object)?.shared else { return 16 }
+    let pool = lane == 1 ? shared.processors : shared.workers
+    return pool.submit(.function { function(argument.pointer) }) ? 0 : 16
 }
 
 private func startTimer(

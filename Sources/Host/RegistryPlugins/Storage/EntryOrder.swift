@@ -1,19 +1,22 @@
 import Glibc
 import PluginABI
 
-/// Holds the entries of a page to what listings promise: below the path, behind the cursor, ascending bytewise with `/`
-/// before every other byte.
+/// Holds the entries of a page to what listings promise: below the path, behind the cursor, ascending bytewise: with `/`
+/// before every other byte, or where it lies among them (`MOOR_CAP_WALK_BY_KEY`).
 struct EntryOrder {
     private let path: UnsafeRawBufferPointer
     /// Where the names begin in an entry's path.
     private let start: Int
+    private let isByKey: Bool
     /// What the next entry must come behind: the part of a path behind `start`; borrowed.
     private var last: UnsafeRawBufferPointer?
 
     /// - Parameters:
     ///   - path: of the listing.
     ///   - token: a cursor; one that begins with the byte 0 holds the name that the page begins behind.
-    init(path: moor_str, token: moor_bytes) {
+    ///   - isByKey: whether `/` is a byte like others.
+    init(path: moor_str, token: moor_bytes, isByKey: Bool = false) {
+        self.isByKey = isByKey
         self.path = UnsafeRawBufferPointer(start: path.ptr, count: path.len)
         start = path.len == 1 ? 1 : path.len + 1
         let cursor = UnsafeRawBufferPointer(start: token.ptr, count: token.len)
@@ -28,10 +31,10 @@ struct EntryOrder {
         else { return false }
         let name = UnsafeRawBufferPointer(rebasing: entry[start...])
         defer { last = name }
-        return last.map { Self.precedes($0, name) } ?? true
+        return last.map { precedes($0, name) } ?? true
     }
 
-    private static func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+    private func precedes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         let common = min(left.count, right.count)
         var index = 0
         while index < common, left[index] == right[index] { index += 1 }
@@ -39,5 +42,5 @@ struct EntryOrder {
         return key(left[index]) < key(right[index])
     }
 
-    private static func key(_ byte: UInt8) -> UInt8 { byte == UInt8(ascii: "/") ? 0 : byte }
+    private func key(_ byte: UInt8) -> UInt8 { byte == UInt8(ascii: "/") && !isByKey ? 0 : byte }
 }

@@ -189,9 +189,8 @@ func exportedRemoveBatch(
     } _: { result in
         switch result {
         case .failure(let error): error.withTable { done(context.done, $0, nil, 0) }
-        case .success(let codes):
-            let items = codes.map { moor_item_result(code: $0?.rawValue ?? 0, flags: 0, vendor_code: moor_str()) }
-            items.withUnsafeBufferPointer { done(context.done, nil, $0.baseAddress, $0.count) }
+        case .success(let errors):
+            errors.withItems { done(context.done, nil, $0, $1) }
         }
     }
 }

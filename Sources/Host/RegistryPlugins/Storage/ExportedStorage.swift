@@ -190,9 +190,9 @@ extension StorageError {
                     var error = moor_error()
                     error.struct_size = UInt32(MemoryLayout<moor_error>.size)
                     error.code = code.rawValue
-                    error.flags = (isRetryable ? 1 : 0) | (hadNoEffect ? 2 : 0)
+                    error.flags = abiFlags
                     error.os_errno = systemError
-                    error.retry_after_ms = retryAfter.map { $0.components.seconds &* 1000 } ?? -1
+                    error.retry_after_ms = abiRetryAfter
                     error.message = moor_str(message)
                     error.vendor_code = moor_str(vendor)
                     error.details_json = moor_bytes(ptr: details.baseAddress, len: details.count)

@@ -171,15 +171,15 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         return found.at(destination.string)
     }
 
-    func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError.Code?] {
+    func removeBatch(_ paths: [StoragePath]) async throws(StorageError) -> [StorageError?] {
         try require(.batchRemove, .removeBatch)
         guard paths.count <= 1000 else {
             throw StorageError(.invalidArgument, "\(paths.count) paths in a batch; at most 1000", driver: name)
         }
         let slot = try CallSlots.acquire()
         slot.store(paths: paths.map(\.string))
-        let results: ItemCodes = try await run(slot, .removeBatch)
-        return results.codes
+        let results: ItemErrors = try await run(slot, .removeBatch)
+        return results.errors
     }
 
     func checksum(of path: StoragePath, algorithm: String) async throws(StorageError) -> String {
@@ -224,6 +224,7 @@ final class PluginStorageDriver: StorageDriver, CallTarget, @unchecked Sendable 
         case .token(let token): slot.arguments.bytes = slot.store(token)
         }
         slot.arguments.flags = UInt32(clamping: min(maximumPage, max(1, limit)))
+        slot.arguments.number2 = operation == .walk && capabilities.contains(.walkByKey) ? 1 : 0
         return try await run(slot, operation)
     }
 

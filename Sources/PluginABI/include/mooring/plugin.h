@@ -242,7 +242,8 @@ typedef struct moor_svc_exec {
     uint32_t struct_size;
     uint32_t reserved0;
     void *MOOR_NULLABLE obj;
-    /** Queues fn(ctx). MOOR_E_BUSY: it won't run and ctx is still yours. fn may start before this returns.
+    /** Queues fn(ctx). MOOR_LANE_CPU has as many threads as the machine has cores; another lane counts as
+     *  MOOR_LANE_BLOCKING. MOOR_E_BUSY: it won't run and ctx is still yours. fn may start before this returns.
      *  [any-thread] [no-block] */
     moor_code (*MOOR_NONNULL submit)(void *MOOR_NULLABLE obj, uint32_t lane, moor_task_fn fn, void *MOOR_NULLABLE ctx);
 } moor_svc_exec;
@@ -302,13 +303,16 @@ typedef struct moor_plugin {
 #define MOOR_ENTRY_NAME "moor_plugin_entry"
 typedef moor_code (*MOOR_NONNULL moor_entry_fn)(const moor_host *MOOR_NONNULL host, moor_plugin *MOOR_NONNULL out);
 
-/* How an object wants to be called: exec_flags. None set: asynchronous, never blocks, thread-safe. */
+/* How an object wants to be called: exec_flags. None set: asynchronous. Operations are called on any thread, event
+ * loops too, also several at once; each starts its work and returns within about a millisecond. What waits or computes
+ * for longer is BLOCKING. */
 /** Every operation may block: the host calls it on worker threads only. The simplest plugin sets this and is plain C.
  */
 #define MOOR_EXEC_BLOCKING (1u << 0)
 /** Never two calls at once into the object. */
 #define MOOR_EXEC_SERIAL (1u << 1)
-/** Every operation returns within 50 microseconds: the host may call it on an event loop. Not with BLOCKING. */
+/** Called like an object without flags. Says besides that every operation has completed when it returns, within 50
+ * microseconds, so that nobody need prepare to wait for it. Not with BLOCKING. */
 #define MOOR_EXEC_INLINE (1u << 2)
 /** With BLOCKING: get_content, open_reader and stat_path heed MOOR_CALL_NOWAIT, so the host may try them on an event
  * loop first. What is warm then costs no change of thread. */
@@ -387,6 +391,7 @@ typedef struct moor_factory {
 #define MOOR_CAP_STRONG_LIST (1ull << 12)  /**< a listing shows every write that completed before it */
 #define MOOR_CAP_REMOVE_TREE (1ull << 13)  /**< MOOR_REMOVE_TREE */
 #define MOOR_CAP_TAKE (1ull << 14)         /**< open_writer with MOOR_W_TAKE */
+#define MOOR_CAP_WALK_BY_KEY (1ull << 15)  /**< walk_page orders whole paths bytewise, `/` being a byte like others */
 
 /** A condition on what stands at the path that an operation writes (for a move or copy: dst); NULL where it is passed
  * means none. Frozen. */
@@ -517,8 +522,10 @@ typedef void (*MOOR_NONNULL moor_done_writer)(void *MOOR_NULLABLE done_ctx, cons
 /** The result of one item of a batch; MOOR_OK: done. Frozen. */
 typedef struct moor_item_result {
     moor_code code;
-    uint32_t flags; /**< MOOR_ERR_* */
-    moor_str vendor_code;
+    uint32_t flags;         /**< MOOR_ERR_* */
+    int64_t retry_after_ms; /**< -1: no hint */
+    moor_str message;       /**< as in moor_error */
+    moor_str vendor_code;   /**< as in moor_error */
 } moor_item_result;
 /** One result per item, same order; borrowed. */
 typedef void (*MOOR_NONNULL moor_done_items)(void *MOOR_NULLABLE done_ctx, const moor_error *MOOR_NULLABLE err,
@@ -583,8 +590,9 @@ typedef struct MOOR_SENDABLE moor_storage {
     /** 5. Up to `limit` direct children, objects and prefixes (0: as many as the driver likes). An empty token starts.
      *  A token made by start_after is legal everywhere: the bytes 0x00 followed by a child's name begin behind that
      *  name, whether there is such a child or not. A driver's own token that begins with 0x00 means just that. Size and
-     * mtime of an entry may be 0 if finding them out costs a call each. A missing prefix: an empty last page. While
-     * others write, entries may be missed or seen, but none twice. [any-thread] [completes] [may-block] */
+     * mtime of an entry may be 0 if finding them out costs a call each. A missing prefix, and the path of an object:
+     * an empty last page. While others write, entries may be missed or seen, but none twice. [any-thread] [completes]
+     * [may-block] */
     void (*MOOR_NULLABLE list_page)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str path,
                                     moor_bytes token, uint32_t limit, moor_done_page done);
     /** 6. Renames an object, replacing what stands at dst unless cond forbids; durable. src missing, also because it is
@@ -605,8 +613,8 @@ typedef struct MOOR_SENDABLE moor_storage {
     /* Optional: each with its capability bit. */
 
     /** 9. As list_page, but all objects at any depth below prefix, and no prefixes. A start_after token holds 0x00 and
-     * a path relative to prefix. Order: bytewise by path, `/` sorting before every other byte. [any-thread] [completes]
-     * [may-block] */
+     * a path relative to prefix. Order: bytewise by path, `/` sorting before every other byte, with
+     * MOOR_CAP_WALK_BY_KEY among them. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE walk_page)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str prefix,
                                     moor_bytes token, uint32_t limit, moor_done_page done);
     /** 10. Copies an object inside the store; atomic and durable at dst. What can't be copied, and where nothing can be
@@ -859,8 +867,10 @@ MOOR_AT(moor_writer, min_chunk, 16); MOOR_AT(moor_writer, preferred_chunk, 20);
 MOOR_AT(moor_writer, resume_token, 24); MOOR_AT(moor_writer, obj, 40); MOOR_AT(moor_writer, write, 48);
 MOOR_AT(moor_writer, write_fd, 56); MOOR_AT(moor_writer, sync_writer, 64); MOOR_AT(moor_writer, commit, 72);
 MOOR_AT(moor_writer, cancel_writer, 80); MOOR_AT(moor_writer, close_writer, 88);
-MOOR_SIZE(moor_item_result, 24);
-MOOR_AT(moor_item_result, code, 0); MOOR_AT(moor_item_result, flags, 4); MOOR_AT(moor_item_result, vendor_code, 8);
+MOOR_SIZE(moor_item_result, 48);
+MOOR_AT(moor_item_result, code, 0); MOOR_AT(moor_item_result, flags, 4);
+MOOR_AT(moor_item_result, retry_after_ms, 8); MOOR_AT(moor_item_result, message, 16);
+MOOR_AT(moor_item_result, vendor_code, 32);
 MOOR_AT(moor_redirect_req, struct_size, 0); MOOR_AT(moor_redirect_req, method, 4);
 MOOR_AT(moor_redirect_req, path, 8); MOOR_AT(moor_redirect_req, client_addr, 24);
 MOOR_AT(moor_redirect_req, user_agent, 40); MOOR_AT(moor_redirect_req, content_type, 56);

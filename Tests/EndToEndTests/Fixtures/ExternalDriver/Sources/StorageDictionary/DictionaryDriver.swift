@@ -44,7 +44,7 @@ final class DictionaryDriver: BlockingStorageDriver {
     func readContent(at path: StoragePath, limit: UInt64, _ call: CallContext) throws(PluginError) -> OwnedBytes {
         let bytes = try object(path)
         guard bytes.count <= limit else { throw PluginError(.range, "larger than the limit", noEffect: true) }
-        return OwnedBytes(bytes)
+        return try OwnedBytes(bytes)
     }
 
     func putContent(
@@ -133,10 +133,10 @@ final class DictionaryReader: BlockingObjectReader {
     }
 
     func next(maximum: Int, _ call: CallContext) throws(PluginError) -> OwnedBytes {
-        position.withLock { position -> OwnedBytes in
+        try position.withLock { position throws(PluginError) -> OwnedBytes in
             let end = min(position + maximum, range.upperBound)
             defer { position = end }
-            return OwnedBytes(bytes[position..<end])
+            return try OwnedBytes(bytes[position..<end])
         }
     }
 }
