@@ -78,7 +78,8 @@ extension RequestContext {
         }
         var headers = contentHeaders(digest)
         headers.add(name: "Content-Length", value: String(content.length))
-        let isPart = content.offset > 0 || content.length < content.status.size
+        // A part that is the whole is a part, as with Distribution; of nothing there are no parts.
+        let isPart = range != nil && content.length > 0
         if isPart {
             let last = content.offset + content.length - 1
             headers.add(name: "Content-Range", value: "bytes \(content.offset)-\(last)/\(content.status.size)")
