@@ -117,6 +117,32 @@ struct TagConsistencyTests {
         }
     }
 
+    @Test(
+        "A tag's PUT beside the DELETE of its manifest leaves both or neither", .timeLimit(.minutes(5)),
+        arguments: [1, 2])
+    func putBesideDeletedManifest(servers: Int) async throws {
+        try await withArena(servers: servers) { arena in
+            let (put, delete) = (
+                try await arena.registries[0].connect(), try await arena.registries[servers - 1].connect()
+            )
+            for round in 0..<150 {
+                let manifest = arena.images[round % 6].manifest
+                let tag = "raced\(round % 3)"
+                async let added = put.request(
+                    "PUT", "/v2/app/manifests/\(tag)", headers: [("Content-Type", ImageManifest.mediaType)],
+                    body: manifest.bytes)
+                try await Task.sleep(for: .microseconds(Int.random(in: 0...4000)))
+                async let removed = delete.request("DELETE", "/v2/app/manifests/\(manifest.digest)")
+                #expect(try await [201, 503].contains(added.status))
+                #expect(try await [202, 404].contains(removed.status))
+                let state = try await arena.state(of: tag)
+                let kept = try await put.request("HEAD", "/v2/app/manifests/\(manifest.digest)").status == 200
+                #expect(state.isListed == (state.value != nil), "round \(round): a tag that leads nowhere")
+                #expect(state.value == (kept ? round % 6 : nil), "round \(round): only a part was deleted")
+            }
+        }
+    }
+
     @Test("The same blob, manifest and tag pushed by many at once are all acknowledged", .timeLimit(.minutes(3)))
     func samePushes() async throws {
         try await withRegistry { registry, _ in

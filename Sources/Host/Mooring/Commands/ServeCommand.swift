@@ -24,7 +24,6 @@ struct ServeCommand: ParsableCommand {
         let assembly = ServerAssembly(configuration)
         for issue in issues { assembly.logger.warning("\(issue)") }
         let signals = TerminationSignals()
-        ProcessLimits.prepare()
         Task.detached {
             do {
                 try await assembly.start()

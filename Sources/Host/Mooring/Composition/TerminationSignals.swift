@@ -7,6 +7,8 @@ struct TerminationSignals {
     init() {
         // A client that goes away must be an error of write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        // And so must be a write beyond the limit on the size of files.
+        signal(SIGXFSZ, SIG_IGN)
         sigemptyset(&set)
         sigaddset(&set, SIGTERM)
         sigaddset(&set, SIGINT)

@@ -44,6 +44,8 @@ extension Registry {
         let names = [canonical] + (aliases ?? [])
         try await removeTags(of: Set(names), in: name)
         for digest in names { try await removeTree(RegistryLayout.revision(name, digest)) }
+        // Another process may have pushed the manifest to a tag before the manifest was gone.
+        try await removeTags(of: Set(names), in: name, unless: RegistryLayout.revisionLink(name, canonical))
         guard let stored,
             let manifest = try? Manifest(
                 parsing: stored.bytes.readableBytesView, contentType: nil, validation: .stored)
@@ -53,12 +55,15 @@ extension Registry {
     }
 
     /// Reads all tags of the repository, some at once: there is no way back from a manifest to its tags.
-    private func removeTags(of digests: Set<Digest>, in name: RepositoryName) async throws {
+    /// - Parameter back: what must not be there if tags are to be removed: then the manifest was pushed again.
+    private func removeTags(
+        of digests: Set<Digest>, in name: RepositoryName, unless back: StoragePath? = nil
+    ) async throws {
         var cursor = StorageCursor.start
         while true {
             let page = try await driver.list(RegistryLayout.tags(name), from: cursor, limit: 1000)
             let tags = page.entries.compactMap { $0.kind == .prefix ? try? Tag($0.name) : nil }
-            _ = try await concurrently(tags) { try await self.removeTag($0, in: name, ifOneOf: digests) }
+            _ = try await concurrently(tags) { try await self.removeTag($0, in: name, ifOneOf: digests, unless: back) }
             guard let last = page.entries.last, page.next != nil else { return }
             cursor = .after(String(last.name))
             // Other requests of this driver's workers get their turn.
@@ -66,7 +71,9 @@ extension Registry {
         }
     }
 
-    private func removeTag(_ tag: Tag, in name: RepositoryName, ifOneOf digests: Set<Digest>) async throws {
+    private func removeTag(
+        _ tag: Tag, in name: RepositoryName, ifOneOf digests: Set<Digest>, unless back: StoragePath?
+    ) async throws {
         func points() async throws(StorageError) -> Bool {
             try await readLink(RegistryLayout.tagLink(name, tag)).map(digests.contains) ?? false
         }
@@ -74,6 +81,7 @@ extension Registry {
         try await manifestLocks.withLock(.tag(name, tag)) {
             // It may have been moved to another manifest, which must not lose it.
             guard try await points() else { return }
+            if let back, try await exists(back) { return }
             try await removeTree(RegistryLayout.tag(name, tag))
         }
     }

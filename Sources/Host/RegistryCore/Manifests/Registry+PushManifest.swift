@@ -62,9 +62,26 @@ extension Registry {
         for tag in push.tags {
             try await manifestLocks.withLock(.tag(name, tag)) { try await point(tag, to: push) }
         }
-        // Another process may have deleted the same manifest meanwhile; what is acknowledged is there.
-        if !push.tags.isEmpty { try await ensureLink(RegistryLayout.revisionLink(name, canonical), canonical) }
+        try await confirm(push)
         try await confirmReferrer(entry, in: name)
+    }
+
+    /// Another process may have deleted the same manifest meanwhile, and taken only a part of what was written: what is
+    /// acknowledged is there as a whole, as if it had come behind the deletion.
+    private func confirm(_ push: ManifestPush) async throws {
+        let revision = RegistryLayout.revisionLink(push.name, push.canonical)
+        for _ in 0..<16 {
+            try await ensureLink(revision, push.canonical)
+            var isWhole = true
+            for tag in push.tags where try await readLink(RegistryLayout.tagLink(push.name, tag)) == nil {
+                isWhole = false
+                try await manifestLocks.withLock(.tag(push.name, tag)) { try await point(tag, to: push) }
+            }
+            if isWhole, try await hasLink(revision) { return }
+        }
+        var error = RegistryError(.unavailable, "the manifest is being deleted at the same time, again and again")
+        error.retryAfter = .seconds(1)
+        throw error
     }
 
     /// The tag's history comes last: nothing but cleaning, and who asks for the name it was given by, reads it.

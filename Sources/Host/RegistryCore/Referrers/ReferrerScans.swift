@@ -10,10 +10,18 @@ final class ReferrerScans: Sendable {
     private struct State {
         var waiting: [RepositoryName: [Int: CheckedContinuation<Outcome?, Never>]] = [:]
         var nextNumber = 0
+        /// Repositories that this process has read.
+        var done: Set<RepositoryName> = []
     }
+
+    /// More are forgotten, and read again when somebody asks.
+    private static let remembered = 4096
 
     private let state = Mutex(State())
     private let turn = KeyedLocks<Bool>()
+
+    /// Whether this process has read a repository.
+    func isDone(_ name: RepositoryName) -> Bool { state.withLock { $0.done.contains(name) } }
 
     /// Waits for a scan of a repository, which is begun if none is under way. It goes on when nobody waits any more.
     /// - Returns: nil if it didn't end within `patience`.
@@ -46,7 +54,13 @@ final class ReferrerScans: Sendable {
                 return .failure(error)
             }
         }
-        let waiting = state.withLock { $0.waiting.removeValue(forKey: name) }
+        let waiting = state.withLock { state in
+            if case .success = outcome {
+                if state.done.count >= Self.remembered { state.done = [] }
+                state.done.insert(name)
+            }
+            return state.waiting.removeValue(forKey: name)
+        }
         for continuation in (waiting ?? [:]).values { continuation.resume(returning: outcome) }
     }
 

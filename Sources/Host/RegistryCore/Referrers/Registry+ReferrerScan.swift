@@ -2,15 +2,18 @@ import NIOCore
 import RegistryModel
 import RegistryStorage
 
-// A repository that Distribution filled, or whose index was lost, is read once, when somebody first asks for referrers.
+// A repository is read when somebody first asks this process for its referrers: Distribution may have filled it, also
+// between two times that it was ours, and the index may be lost.
 extension Registry {
     /// How long a request waits for a repository to be read.
     private static var patience: Duration { .seconds(20) }
 
-    /// Sees to it that the index of a repository is complete.
+    /// Sees to it that the index of a repository is complete. One that was complete once is better than none if reading
+    /// takes too long.
     /// - Throws: `UNAVAILABLE` if that takes longer than a request may wait; it goes on meanwhile.
     func requireReferrerIndex(_ name: RepositoryName) async throws {
-        if try await exists(RegistryLayout.referrersComplete(name)) { return }
+        let wasComplete = try await exists(RegistryLayout.referrersComplete(name))
+        if wasComplete, referrerScans.isDone(name) { return }
         // What may not be written to must not change; the tags that clients keep are still read.
         if settings.readOnly { return }
         // A name that nothing was pushed to gets no marker: clients could make any number of them.
@@ -22,6 +25,7 @@ extension Registry {
         case .success: return
         case .failure(let error): throw error
         case nil:
+            if wasComplete { return }
             var error = RegistryError(.unavailable, "the repository's manifests are being read for their referrers")
             error.retryAfter = .seconds(10)
             throw error
