@@ -258,6 +258,7 @@ struct FallbackReferrerTests {
         let other = Referrer(subject: digest(of: "other"))
         for referrer in referrers + [other] { try await registry.push(referrer, to: name) }
         try await registry.push(Image(), to: name, tag: "image")
+        _ = try await registry.allReferrers(of: subject, in: name)
         // Pushed through Distribution after the repository was read: nothing but the tag knows of them.
         storage.forgetOwn()
         storage.plant("1\n", at: RegistryLayout.referrersComplete(name).string)
