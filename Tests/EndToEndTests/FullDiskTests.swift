@@ -124,8 +124,9 @@ struct FullDiskTests {
         expectNoSpace(
             try await connection.request("PATCH", upload.location, body: Data(upload.rest.prefix(100_000))), "PATCH")
         let status = try await connection.request("GET", upload.location)
-        #expect(status.status == 204)
-        #expect(status["Range"].map { $0 >= "0-69999" } == true)
+        // A session that a failed write left open is put right first, which may need to write.
+        #expect([204, 503].contains(status.status))
+        if status.status == 204 { #expect(status["Range"].map { $0 >= "0-69999" } == true) }
         expectNoSpace(
             try await connection.request(
                 "PUT", adding(digest: upload.blob.digest, to: upload.location), body: Data(upload.rest)),

@@ -11,7 +11,7 @@ struct AnswerProperties {
     let answer: Answer
 
     /// The statuses that the API gives when nothing is wrong with the server.
-    static let statuses: Set<Int> = [200, 201, 202, 204, 206, 301, 304, 400, 404, 405, 413, 414, 416]
+    static let statuses: Set<Int> = [200, 201, 202, 204, 206, 301, 304, 400, 404, 405, 412, 413, 414, 416]
 
     func check() throws {
         try require(Self.statuses.contains(answer.status), "the status")

@@ -70,6 +70,8 @@ extension Registry {
     /// acknowledged is there as a whole, as if it had come behind the deletion.
     private func confirm(_ push: ManifestPush) async throws {
         let revision = RegistryLayout.revisionLink(push.name, push.canonical)
+        // A tag that is gone while the manifest is there was deleted by its own name, which may well come behind the push.
+        if try await hasLink(revision) { return }
         for _ in 0..<16 {
             try await ensureLink(revision, push.canonical)
             var isWhole = true
