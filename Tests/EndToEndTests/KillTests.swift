@@ -44,7 +44,8 @@ struct KillTests {
             await last.process.terminate()
             let figures = await ledger.figures
             print("\(Self.kills) kills: \(figures)")
-            #expect(figures.blobs > Self.kills && figures.tags > Self.kills / 8, "too little was pushed to say anything")
+            #expect(
+                figures.blobs > Self.kills && figures.tags > Self.kills / 8, "too little was pushed to say anything")
             #expect(figures.unfinishedTags == 0, "a tag is listed and leads nowhere")
             #expect(figures.resumed > Self.kills / 10, "too few uploads were interrupted to say anything")
         }
