@@ -85,7 +85,7 @@ extension Row {
             var runner = try RowRunner(self, on: fleet)
             return try await runner.run()
         }
-        await withKnownIssue(Comment(rawValue: gap), isIntermittent: true) {
+        await withKnownIssue(Comment(rawValue: gap)) {
             var runner = try RowRunner(self, on: fleet)
             try await runner.run()
         }

@@ -2,7 +2,7 @@
 import PluginABI
 import PluginKit
 
-final class KeepTags: StorageMiddleware, @unchecked Sendable {
+final class KeepTags: StorageMiddleware, @unchecked Sendable {  // it has no state of its own
     override func remove(_ path: String, tree: Bool, _ call: CallContext) async throws {
         if path.contains("/_manifests/tags/") { throw PluginError(.unsupported, "tags are kept", noEffect: true) }
         try await inner.remove(path, tree: tree, call)
