@@ -49,6 +49,7 @@ release: swift
 # XCTest has nothing to run here; without its empty summary, Swift Testing's has the last word.
 test: swift
 	@scripts/install-packages.sh test
+	@scripts/install-python-tools.sh >/dev/null
 	@echo "mooring: building the server, its plugins and the tests (several minutes the first time)"
 	@swift build --build-tests
 ifeq ($(TEST_ARGS),)
