@@ -15,6 +15,13 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
     /// A layer puts everything below this path: the prefix takes from the length of paths, it may be missing as long as
     /// nothing was written, and what the layer composes from an illegal path may be a legal one for the driver.
     var prefix = ""
+    /// Keys are independent of each other, as object stores have them: an object may stand below an object, or where others
+    /// have a prefix, and nobody looks.
+    var hasFlatKeys = false
+    /// A batch says whether each object was there.
+    var tellsAbsenceInBatches = true
+    /// Every call is a request to a server: what only repeats is repeated less.
+    var isRemote = false
     let open: @Sendable (_ directory: String) async throws -> any StorageDriver
 
     var testDescription: String { name }

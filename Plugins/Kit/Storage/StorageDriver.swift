@@ -8,7 +8,7 @@
 /// The contract of each operation is the one of the same operation in `mooring/plugin.h`, §4. Errors that aren't
 /// `PluginError` become `internalFailure`.
 public protocol StorageDriver: AnyObject, Sendable {
-    /// What the driver claims; constant.
+    /// What the driver claims; constant from `start` on, which may look what the backend can do.
     var capabilities: StorageCapabilities { get }
     /// The most operations at once; 0: no limit. Constant.
     var maximumConcurrency: UInt32 { get }

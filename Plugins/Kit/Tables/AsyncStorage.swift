@@ -4,24 +4,26 @@ import Synchronization
 /// What `moor_storage.obj` stands for when the driver is async.
 final class AsyncStorage: Sendable {
     let driver: any StorageDriver
-    let capabilities: StorageCapabilities
     let gate: OperationGate
     let executor: HostExecutor?
     private let running = Mutex<[ObjectIdentifier: RunningCall]>([:])
 
     init(_ driver: any StorageDriver, executor: HostExecutor?, gate: OperationGate) {
         self.driver = driver
-        capabilities = driver.capabilities
         self.executor = executor
         self.gate = gate
     }
+
+    /// Asked anew each time: a driver may find out in `start` what its backend can do.
+    var capabilities: StorageCapabilities { driver.capabilities }
 
     /// The table. `obj` isn't retained: the instance keeps this object until its destroy.
     func table() -> moor_storage {
         var table = moor_storage()
         table.struct_size = UInt32(MemoryLayout<moor_storage>.size)
-        table.caps = capabilities.rawValue
         table.obj = Unmanaged.passUnretained(self).toOpaque()
+        let capabilities = capabilities
+        table.caps = capabilities.rawValue
         table.get_content = asyncGetContent
         table.put_content = asyncPutContent
         table.open_reader = asyncOpenReader

@@ -13,7 +13,7 @@ struct ModelChecks {
                 for lane: UInt64 in 0..<4 {
                     group.addTask {
                         var model = StoreModel(store, root: "/model/lane-\(lane)", seed: 66 + lane)
-                        for step in 0..<2500 {
+                        for step in 0..<(subject.isRemote ? 300 : 2500) {
                             try await model.step()
                             if step % 16 == 0 { await Task.yield() }
                         }
