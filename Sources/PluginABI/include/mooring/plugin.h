@@ -552,8 +552,8 @@ enum { MOOR_METHOD_GET = 1, MOOR_METHOD_HEAD = 2, MOOR_METHOD_PUT = 3 };
  *  Any other path: MOOR_E_INVALID_ARGUMENT. Paths are case sensitive. Names that end in `.` 32 lower-case hexadecimal
  *  digits and `.tmp` are the driver's own: never listed, refused as a path.
  *
- *  Below an object, and onto a prefix, nothing can be written. A driver over a backend whose keys are independent of each
- *  other, as those of object stores are, need not look for that, and then takes what is written there.
+ *  Below an object, and onto a prefix, nothing can be written. A driver over a backend whose keys are independent of
+ * each other, as those of object stores are, need not look for that, and then takes what is written there.
  *
  *  Atomic means: every reader, also in another process, sees the old content or the new, whole. Durable means: after
  *  done the effect survives a power cut, where the backend can promise that. */
@@ -625,8 +625,8 @@ typedef struct MOOR_SENDABLE moor_storage {
     void (*MOOR_NULLABLE copy_path)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call, moor_str src,
                                     moor_str dst, const moor_precond *MOOR_NULLABLE cond, moor_done_stat done);
     /** 11. Removes up to 1000 objects, each as remove_path without flags, in any order; a result for each. Where the
-     *  backend doesn't tell what was missing, that counts as removed. An error of the whole means that any of them may be
-     *  gone. [any-thread] [completes] [may-block] */
+     *  backend doesn't tell what was missing, that counts as removed. An error of the whole means that any of them may
+     * be gone. [any-thread] [completes] [may-block] */
     void (*MOOR_NULLABLE remove_batch)(void *MOOR_NULLABLE obj, const moor_call *MOOR_NONNULL call,
                                        const moor_str *MOOR_NONNULL paths, size_t n, moor_done_items done);
     /** 12. The digest of an object as "<algorithm>:<hex>". Unknown algorithm: MOOR_E_UNSUPPORTED.
