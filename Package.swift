@@ -3,7 +3,7 @@
 //
 //   Mooring → RegistryHTTP → {HTTPServer, RegistryCore} → RegistryStorage → RegistryModel
 //   Mooring → RegistryPlugins → {RegistryStorage, PluginABI}
-//   Plugins/* → {PluginABI, PluginKit, C libraries}      never a host module
+//   Plugins/* → {PluginABI, PluginKit, ObjectStoreKit, C libraries}      never a host module
 //
 // Tests/ArchitectureTests holds the same rules against the sources and the linked files.
 import PackageDescription
@@ -141,8 +141,23 @@ let package = Package(
 
         // Plugins.
         .target(
-            name: "PluginKit", dependencies: ["PluginABI"], path: "Plugins/Kit", exclude: ["README.md", "plugin.map"],
+            name: "PluginKit", dependencies: ["PluginABI"], path: "Plugins/Kit",
+            exclude: ["README.md", "plugin.map", "ObjectStoreKit", "CCurl", "CXML2", "COpenSSL", "CChecksum"],
             swiftSettings: settings),
+        // What the drivers of object stores share. Its C libraries are the plugins' own: the host links none of them.
+        .target(
+            name: "ObjectStoreKit",
+            dependencies: ["PluginKit", "CCurl", "CXML2", "COpenSSL", "CChecksum"],
+            path: "Plugins/Kit/ObjectStoreKit",
+            swiftSettings: settings),
+        .systemLibrary(
+            name: "CCurl", path: "Plugins/Kit/CCurl", pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "CXML2", path: "Plugins/Kit/CXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", path: "Plugins/Kit/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CChecksum", path: "Plugins/Kit/CChecksum"),
         .systemLibrary(name: "CLinux", path: "Plugins/CLinux"),
         plugin("StorageFilesystem", ["CLinux"]),
         plugin("StorageMemory"),

@@ -110,15 +110,23 @@ extension PluginError {
     }
 
     /// What an untyped error becomes at the boundary.
-    init(wrapping error: any Error) {
+    public init(wrapping error: any Error) {
         if let known = error as? PluginError {
             self = known
+        } else if let convertible = error as? any PluginErrorConvertible {
+            self = convertible.pluginError
         } else if error is CancellationError {
             self.init(.cancelled, "the call was cancelled")
         } else {
             self.init(.internalFailure, "\(error)")
         }
     }
+}
+
+/// An error that knows what it is to the host; a driver may throw it as it is.
+public protocol PluginErrorConvertible: Error {
+    /// The same in the words of the ABI.
+    var pluginError: PluginError { get }
 }
 
 extension PluginError {
