@@ -90,6 +90,7 @@ let package = Package(
         .library(name: "PluginKit", targets: ["PluginKit"]),
         .library(name: "StorageFilesystem", type: .dynamic, targets: ["StorageFilesystem"]),
         .library(name: "StorageMemory", type: .dynamic, targets: ["StorageMemory"]),
+        .library(name: "StorageGCS", type: .dynamic, targets: ["StorageGCS"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -161,6 +162,7 @@ let package = Package(
         .systemLibrary(name: "CLinux", path: "Plugins/CLinux"),
         plugin("StorageFilesystem", ["CLinux"]),
         plugin("StorageMemory"),
+        plugin("StorageGCS", ["ObjectStoreKit"]),
 
         // Tests.
         .target(

@@ -27,7 +27,7 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     static let all = [
-        filesystem, memory, template, threaded, stacked, exported,
+        filesystem, memory, template, threaded, stacked, exported, gcs,
     ]
 
     static let persistent = all.filter(\.isPersistent)
@@ -59,6 +59,22 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
             ForwardingDriver(inner), in: [PluginComponent(name: "passthrough", options: "{}")])
     }
 
+    /// The plugin `gcs` on fake-gcs-server, each store in a bucket of its own.
+    static let gcs = StorageDriverUnderTest(name: "gcs", isPersistent: true, hasFlatKeys: true, isRemote: true) {
+        directory in
+        let server = try await FakeGCSServer.shared()
+        let bucket = try await server.bucket(bucketName(for: directory))
+        return try await TestPlugins.host().openStorage(PluginComponent(name: "gcs", options: server.options(bucket)))
+    }
+
+    /// The same name for the same directory.
+    private static func bucketName(for directory: String) -> String {
+        "store-"
+            + directory.utf8.reduce(into: UInt64(14_695_981_039_346_656_037)) { hash, byte in
+                hash = (hash ^ UInt64(byte)) &* 1_099_511_628_211
+            }.description
+    }
+
     private static func plugin(
         _ name: String, isPersistent: Bool, keepsEmptyPrefixes: Bool = false,
         options: @escaping @Sendable (String) -> String
@@ -78,6 +94,7 @@ enum TestPlugins {
     private static let shared = Task {
         PluginHost.forTests(files: [
             BuildProducts.plugin("StorageFilesystem"), BuildProducts.plugin("StorageMemory"),
+            BuildProducts.plugin("StorageGCS"),
             try await PluginFixture.library(templateSource), try await PluginFixture.library(rogueSource),
             try await PluginFixture.library(passthroughSource),
         ])

@@ -113,11 +113,23 @@ extension Registry {
             _ = try await publish(upload, session.reference)
             state.resumeToken = []
         } else {
-            await upload.close()
+            try await store(upload)
             uploads.remember(upload.hasher, of: upload.resumeToken, for: session.reference.key)
             state.resumeToken = upload.resumeToken
         }
         return state
+    }
+
+    /// Closes a writer once its bytes are durable: closing alone doesn't wait, and the client's next request may reach
+    /// another process before what this one holds in memory is stored.
+    private func store(_ upload: StagedUpload) async throws(RegistryError) {
+        do throws(RegistryError) {
+            try await onWorker(of: driver) { try await upload.sync() }
+        } catch {
+            await upload.close()
+            throw error
+        }
+        await upload.close()
     }
 
     /// Makes staged bytes an object at their staging place. Where that is what happens between requests, their writer is

@@ -51,6 +51,9 @@ final class StagedUpload: Sendable {
         }
     }
 
+    /// Makes what was accepted survive a power cut.
+    func sync() async throws(StorageError) { _ = try await writer.sync() }
+
     /// Publishes the bytes where the writer was opened.
     @discardableResult
     func commit() async throws(StorageError) -> StorageStat {
