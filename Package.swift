@@ -91,6 +91,9 @@ let package = Package(
         .library(name: "StorageFilesystem", type: .dynamic, targets: ["StorageFilesystem"]),
         .library(name: "StorageMemory", type: .dynamic, targets: ["StorageMemory"]),
         .library(name: "StorageGCS", type: .dynamic, targets: ["StorageGCS"]),
+        .library(name: "MiddlewareRedirect", type: .dynamic, targets: ["MiddlewareRedirect"]),
+        .library(name: "MiddlewareRewrite", type: .dynamic, targets: ["MiddlewareRewrite"]),
+        .library(name: "MiddlewareChaos", type: .dynamic, targets: ["MiddlewareChaos"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -163,6 +166,9 @@ let package = Package(
         plugin("StorageFilesystem", ["CLinux"]),
         plugin("StorageMemory"),
         plugin("StorageGCS", ["ObjectStoreKit"]),
+        plugin("MiddlewareRedirect"),
+        plugin("MiddlewareRewrite"),
+        plugin("MiddlewareChaos"),
 
         // Tests.
         .target(

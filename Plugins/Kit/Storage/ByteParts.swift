@@ -31,6 +31,21 @@ public struct ByteParts: @unchecked Sendable {
         try parts.withMemoryRebound(to: iovec.self, body)
     }
 
+    /// Lends the first bytes, at most `count`, as parts: for a middleware that hands on a piece of a write.
+    public func withPrefix<R>(_ count: Int, _ body: (ByteParts) async throws -> R) async throws -> R {
+        var left = count
+        var chosen: [moor_bytes] = []
+        for part in parts where left > 0 {
+            chosen.append(moor_bytes(ptr: part.ptr, len: min(part.len, left)))
+            left -= min(part.len, left)
+        }
+        let memory = UnsafeMutableBufferPointer<moor_bytes>.allocate(capacity: max(chosen.count, 1))
+        defer { memory.deallocate() }
+        _ = memory.initialize(from: chosen)
+        guard let start = memory.baseAddress else { throw ByteParts.malformed }
+        return try await body(ByteParts(start, chosen.count))
+    }
+
     /// Lends the parts as they came.
     func withCParts(_ body: (UnsafePointer<moor_bytes>) -> Void) {
         if let first = parts.baseAddress {

@@ -100,6 +100,8 @@ final class MiddlewareInstance: Instance, @unchecked Sendable {
             table.max_list_page = inner.table.max_list_page
             return fillTable(out, from: table) ? moor_code(MOOR_OK) : moor_code(MOOR_E_VERSION)
         } catch {
+            // The code alone would tell nobody what to do.
+            host.log.write(.error, "can't wrap the storage: \(error.message)")
             return error.code.rawValue
         }
     }
