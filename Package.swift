@@ -93,6 +93,7 @@ let package = Package(
         .library(name: "StorageGCS", type: .dynamic, targets: ["StorageGCS"]),
         .library(name: "MiddlewareRedirect", type: .dynamic, targets: ["MiddlewareRedirect"]),
         .library(name: "MiddlewareRewrite", type: .dynamic, targets: ["MiddlewareRewrite"]),
+        .library(name: "MiddlewareCloudFront", type: .dynamic, targets: ["MiddlewareCloudFront"]),
         .library(name: "MiddlewareChaos", type: .dynamic, targets: ["MiddlewareChaos"]),
     ],
     dependencies: [
@@ -168,6 +169,7 @@ let package = Package(
         plugin("StorageGCS", ["ObjectStoreKit"]),
         plugin("MiddlewareRedirect"),
         plugin("MiddlewareRewrite"),
+        plugin("MiddlewareCloudFront", ["ObjectStoreKit"]),
         plugin("MiddlewareChaos"),
 
         // Tests.
