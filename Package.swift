@@ -204,6 +204,7 @@ let package = Package(
                 "RegistryPlugins", "RegistryStorage", "RegistryTelemetry", "PluginABI", "TestSupport", nioCore, logging,
             ]),
         tests("PluginKitTests", ["PluginKit"]),
+        tests("ObjectStoreKitTests", ["ObjectStoreKit", "PluginKit", "TestSupport"]),
         tests(
             "RegistryCoreTests",
             ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore, logging]),

@@ -275,7 +275,9 @@ final class GCSWriter: ObjectWriter, @unchecked Sendable {
 
     private func insert(if condition: Precondition, _ deadline: Deadline) async throws -> GCSObject {
         let content = try await remainder(deadline)
-        let object = NewObject(key: key, content: .shared(content), checksum: checksum ?? CRC32C())
+        var sum = CRC32C()
+        if let checksum { sum = checksum } else { content.withSegments { sum.update($0) } }
+        let object = NewObject(key: key, content: .shared(content), checksum: sum)
         return try await client.insert(object, if: condition, deadline)
     }
 

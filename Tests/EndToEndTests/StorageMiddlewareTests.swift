@@ -103,7 +103,7 @@ struct StorageMiddlewareTests {
             configuration.more = "middleware: {storage: [\(layer)]}"
             let file = try directory.write(configuration.yaml(address: "127.0.0.1:0"), to: "config.yml")
             let output = try await Command.run(BuildProducts.server, ["serve", file])
-            #expect(!output.status.isSuccess)
+            #expect(!output.isSuccess)
             let line = output.errorText.split(separator: "\n").last.map(String.init) ?? ""
             #expect(line.contains(key) && line.contains("config.yml:"), "\(output.errorText)")
         }

@@ -52,7 +52,7 @@ struct UploadSessionTests {
         storage.forget()
         session = try await registry.append(.text("two"), to: UploadReference(name, session), at: nil)
         let chunk: [TestStorage.Call.Kind] =
-            keeping == .suspended ? [.append, .write, .suspend] : [.stat, .take, .write, .commit, .suspend]
+            keeping == .suspended ? [.append, .write, .sync, .suspend] : [.stat, .take, .write, .commit, .suspend]
         #expect(storage.calls.map(\.kind) == chunk)
         storage.forget()
         try await registry.commitUpload(

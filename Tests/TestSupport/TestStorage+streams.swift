@@ -105,7 +105,15 @@ final class TestWriter: StorageWriter {
         }
     }
 
-    func sync() async throws(StorageError) -> UInt64 { try await write([]) }
+    func sync() async throws(StorageError) -> UInt64 {
+        usage.use("sync")
+        return try await storage.perform(.sync, path.string) { [key] state throws(StorageError) in
+            guard let bytes = state.suspended[key]?.bytes else {
+                throw StorageError(.precondition, "the bytes are gone")
+            }
+            return UInt64(bytes.readableBytes)
+        }
+    }
 
     func commit(checksum: String, if condition: StorageCondition?) async throws(StorageError) -> StorageStat {
         usage.use("commit")

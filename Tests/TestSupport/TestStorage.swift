@@ -11,7 +11,7 @@ public final class TestStorage: StorageDriver {
         /// What was called.
         public enum Kind: String, Sendable {
             case content, put, openReader, create, append, take, stat, list, move, remove, removeTree, redirect
-            case read, write, commit, cancel, suspend
+            case read, write, sync, commit, cancel, suspend
         }
 
         /// What was called.

@@ -121,7 +121,7 @@ class Access:
         if not issued - 900 <= time.time() < issued + lifetime:
             raise Refused(400, "invalid", "ExpiredToken")
         canonical = "&".join(sorted("%s=%s" % item for item in items if item[0] != "X-Goog-Signature"))
-        request = "\n".join([method, path, canonical, "host:" + host, "", "host", "UNSIGNED-PAYLOAD"])
+        request = "\n".join([method, path, canonical, "host:" + host.partition(":")[0], "", "host", "UNSIGNED-PAYLOAD"])
         digest = hashlib.sha256(request.encode()).hexdigest()
         text = "\n".join(["GOOG4-RSA-SHA256", date, scope, digest])
         if not self.is_signed(text.encode(), signature):

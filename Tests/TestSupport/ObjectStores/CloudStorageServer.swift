@@ -55,7 +55,8 @@ public final class CloudStorageServer: Sendable {
             "type": "service_account", "project_id": "example", "private_key_id": "1", "private_key": privateKey,
             "client_email": Self.email, "token_uri": endpoint + "/token",
         ]
-        return String(decoding: try JSONSerialization.data(withJSONObject: file), as: UTF8.self)
+        let json = try JSONSerialization.data(withJSONObject: file, options: .withoutEscapingSlashes)
+        return String(decoding: json, as: UTF8.self)
     }
 
     // MARK: What the server is told and tells

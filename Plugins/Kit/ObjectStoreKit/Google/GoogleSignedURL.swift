@@ -10,7 +10,7 @@ public struct GoogleSignedURL: Sendable {
     public var method: String
     /// `https` or `http`.
     public var scheme: String
-    /// What the `Host` header of the request will hold.
+    /// Host and port of the URL. The service signs the host alone.
     public var host: String
     /// Begins with `/`; encoded once, as it stands in the URL.
     public var path: String
@@ -75,8 +75,13 @@ public struct GoogleSignedURL: Sendable {
     /// Names in lower case and in order, values trimmed and with single spaces; `host` among them.
     private var canonicalHeaders: [(name: String, value: String)] {
         var all = headers.map { (name: $0.name.lowercased(), value: Self.canonical($0.value)) }
-        if !all.contains(where: { $0.name == "host" }) { all.append(("host", host)) }
+        if !all.contains(where: { $0.name == "host" }) { all.append(("host", hostWithoutPort)) }
         return all.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+
+    private var hostWithoutPort: String {
+        guard let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") else { return host }
+        return String(host[..<colon])
     }
 
     private static func canonical(_ value: String) -> String {

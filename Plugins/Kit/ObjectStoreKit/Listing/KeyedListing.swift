@@ -49,23 +49,31 @@ public struct KeyedListing: Sendable {
     /// The first `limit` entries in the order of names. A name that is an object and a prefix counts as an object.
     /// - Parameter storeHasMore: whether the store has keys behind its page.
     public func page(below path: String, limit: Int, storeHasMore: Bool) -> ListPage {
-        let ordered = entries.sorted {
-            $0.name == $1.name ? $0.kind.rawValue < $1.kind.rawValue : $0.name.lexicographicallyPrecedes($1.name)
-        }
+        let ordered = ordered
         var page = ListPage(below: path, reserving: min(limit, ordered.count))
-        var last: [UInt8] = []
-        for entry in ordered where entry.name != last {
-            guard page.count < limit else {
-                page.hasMore = true
-                return page
-            }
+        for entry in ordered.prefix(limit) {
             entry.name.withUnsafeBytes {
                 page.append($0, entry.kind, size: entry.size, modifiedNanoseconds: entry.modifiedNanoseconds)
             }
-            last = entry.name
         }
-        page.hasMore = storeHasMore
+        page.hasMore = storeHasMore || ordered.count > limit
         return page
+    }
+
+    /// The first names, in order.
+    func firstNames(_ limit: Int) -> [String] {
+        ordered.prefix(limit).map { String(decoding: $0.name, as: UTF8.self) }
+    }
+
+    /// By name; each name once.
+    private var ordered: [Entry] {
+        var last: [UInt8] = []
+        return entries.sorted {
+            $0.name == $1.name ? $0.kind.rawValue < $1.kind.rawValue : $0.name.lexicographicallyPrecedes($1.name)
+        }.filter { entry in
+            defer { last = entry.name }
+            return entry.name != last
+        }
     }
 
     /// The parts of a name before each `-` and `.` that could be names themselves.
