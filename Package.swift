@@ -206,6 +206,8 @@ let package = Package(
         tests("PluginKitTests", ["PluginKit"]),
         tests("ObjectStoreKitTests", ["ObjectStoreKit", "PluginKit", "TestSupport"]),
         tests(
+            "ObjectStoreKitTests", ["ObjectStoreKit", "PluginKit", "PluginABI", "TestSupport"], exclude: ["Fixtures"]),
+        tests(
             "RegistryCoreTests",
             ["RegistryCore", "RegistryStorage", "RegistryModel", "TestSupport", nioCore, logging]),
         tests(

@@ -46,6 +46,20 @@ struct LinkageTests {
         #expect(!libraries.contains("libFoundationNetworking"), "\(libraries)")
     }
 
+    /// The C libraries that drivers of object stores bring; nobody else needs them.
+    static let storeLibraries = ["libcurl", "libxml2", "libcrypto"]
+
+    @Test("Only plugins over the object-store kit link its C libraries", arguments: try BuildProducts.plugins())
+    func storeLibraries(library: String) async throws {
+        let needed = try await Command.run("readelf", ["-d", "-W", library]).checked().text
+            .split(separator: "\n").filter { $0.contains("(NEEDED)") }
+        let name = URL(fileURLWithPath: library).deletingPathExtension().lastPathComponent.dropFirst("lib".count)
+        let sources = SourceTree.files(below: "Plugins/\(name)", extensions: ["swift"])
+        let usesKit = try sources.contains { try lines(of: $0).contains { $0.hasSuffix("import ObjectStoreKit") } }
+        guard !usesKit else { return }
+        for foreign in Self.storeLibraries { #expect(!needed.contains { $0.contains(foreign) }, "\(name): \(foreign)") }
+    }
+
     /// A compiler and the language it takes the header for.
     struct Dialect: Sendable, CustomTestStringConvertible {
         let compiler: String

@@ -32,7 +32,8 @@ extension Timestamp {
             let zone = bytes[split...].firstIndex(where: { "Zz+-".utf8.contains($0) })
         else { return nil }
         let date = bytes[..<split].filter { $0 != UInt8(ascii: "-") }
-        let clockAndFraction = bytes[(split + 1)..<zone].split(separator: UInt8(ascii: "."), maxSplits: 1)
+        let clockAndFraction = bytes[(split + 1)..<zone].split(
+            separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
         guard let clock = clockAndFraction.first?.filter({ $0 != UInt8(ascii: ":") }), date.count == 8,
             clock.count == 6, let offset = Self.offset(bytes[zone...])
         else { return nil }

@@ -3,7 +3,7 @@ import Synchronization
 /// What an engine's thread counts; others may look.
 final class EngineCounters: Sendable {
     private let openedSockets = Atomic<Int>(0)
-    private let closedSockets = Atomic<Int>(0)
+    private let connectionCount = Atomic<Int>(0)
     private let liveTransfers = Atomic<Int>(0)
     private let sentBytes = Atomic<Int>(0)
     private let receivedBytes = Atomic<Int>(0)
@@ -13,9 +13,9 @@ final class EngineCounters: Sendable {
         get { openedSockets.load(ordering: .relaxed) }
         set { openedSockets.store(newValue, ordering: .relaxed) }
     }
-    var closed: Int {
-        get { closedSockets.load(ordering: .relaxed) }
-        set { closedSockets.store(newValue, ordering: .relaxed) }
+    var connections: Int {
+        get { connectionCount.load(ordering: .relaxed) }
+        set { connectionCount.store(newValue, ordering: .relaxed) }
     }
     var live: Int {
         get { liveTransfers.load(ordering: .relaxed) }

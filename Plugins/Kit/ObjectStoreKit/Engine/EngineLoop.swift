@@ -5,6 +5,7 @@ import Glibc
 final class EngineLoop {
     let configuration: HTTPConfiguration
     let counters: EngineCounters
+    let sockets: EngineSockets
     private let metrics: EngineMetrics
     private let mailbox: EngineMailbox
     private let multi: UnsafeMutableRawPointer
@@ -30,6 +31,7 @@ final class EngineLoop {
         self.mailbox = mailbox
         self.configuration = configuration
         self.counters = counters
+        sockets = EngineSockets(counters)
         self.metrics = metrics
         queues = TransferQueues(configuration)
         share = curl_share_init()
@@ -49,7 +51,7 @@ final class EngineLoop {
             let now = MonotonicClock.now()
             if now >= nextCheck { check(now) }
             serveReaders(now)
-            let wait = isStopping ? 0 : pollMilliseconds(MonotonicClock.now())
+            let wait = isStopping || queues.isReady ? 0 : pollMilliseconds(MonotonicClock.now())
             if curl_multi_poll(multi, nil, 0, wait, nil) != CURLM_OK {
                 // Without descriptors or memory there is nothing to wait for; don't spin.
                 usleep(10_000)
@@ -107,7 +109,7 @@ final class EngineLoop {
         transfer.begun = transfer.pace.start
         let handle = spareHandles.popLast() ?? CurlHandle()
         guard let handle,
-            handle.configure(for: transfer, configuration, share: share, counters: counters),
+            handle.configure(for: transfer, configuration, share: share, sockets: sockets),
             curl_multi_add_handle(multi, handle.raw) == CURLM_OK
         else {
             let error = transfer.failure(.internalFailure, "libcurl takes no more requests", cause: .other)
@@ -149,6 +151,7 @@ final class EngineLoop {
             transfer.handle = nil
             active[handle.raw] = nil
             curl_multi_remove_handle(multi, handle.raw)
+            sockets.review(transfer.madeSockets)
             if spareHandles.count < 64 {
                 // Whatever it points to may go now.
                 handle.reset()

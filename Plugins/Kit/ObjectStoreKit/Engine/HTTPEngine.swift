@@ -108,7 +108,7 @@ extension HTTPEngine {
     /// How many connections have been made so far.
     public var openedConnections: Int { counters.opened }
     /// How many connections there are.
-    public var connections: Int { counters.opened - counters.closed }
+    public var connections: Int { counters.connections }
     /// How many transfers are queued or under way.
     public var transfersInFlight: Int { counters.live }
 }

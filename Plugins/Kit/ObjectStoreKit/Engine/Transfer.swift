@@ -1,3 +1,5 @@
+import CCurl
+
 /// What becomes of a transfer.
 enum TransferOutcome: Sendable {
     case whole(HTTPResponse)
@@ -31,6 +33,8 @@ final class Transfer: @unchecked Sendable {
     var verdict: StoreError?
     /// How often the request went out; libcurl repeats it when a connection that was kept turns out to be dead.
     var timesSent = 0
+    /// Sockets for a connection that doesn't stand yet.
+    var madeSockets: [Int32] = []
     var isPaused = false
     /// The engine looks after the stream's reader at the end of a round.
     var isAttended = false
@@ -69,6 +73,14 @@ final class Transfer: @unchecked Sendable {
 // MARK: - What libcurl's callbacks do; on the engine's thread
 
 extension Transfer {
+    /// Another socket, to try an address.
+    func makeSocket(_ address: UnsafePointer<curl_sockaddr>) -> Int32 {
+        guard let loop else { return CURL_SOCKET_BAD }
+        let socket = loop.sockets.make(address)
+        if socket >= 0 { madeSockets.append(socket) }
+        return socket
+    }
+
     /// The connection stands, and the request goes out now. False: it mustn't.
     func willSend() -> Bool {
         if timesSent > 0, !request.isIdempotent {
@@ -77,6 +89,11 @@ extension Transfer {
             return false
         }
         timesSent += 1
+        if !madeSockets.isEmpty {
+            loop?.counters.opened += 1
+            loop?.sockets.review(madeSockets)
+            madeSockets = []
+        }
         enter(upload.remaining > 0 ? .sending : .waiting)
         return true
     }

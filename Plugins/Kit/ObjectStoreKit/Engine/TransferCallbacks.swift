@@ -39,22 +39,16 @@ enum TransferCallbacks {
     }
 
     static let openSocket: shim_open_fn = { context, _, address in
-        guard let address else { return CURL_SOCKET_BAD }
-        let socket = shim_socket(address)
-        if socket >= 0 { counters(context)?.opened += 1 }
-        return socket
+        guard let transfer = transfer(context), let address else { return CURL_SOCKET_BAD }
+        return transfer.makeSocket(address)
     }
 
     static let closeSocket: shim_close_fn = { context, socket in
-        counters(context)?.closed += 1
-        return close(socket)
+        guard let context else { return close(socket) }
+        return Unmanaged<EngineSockets>.fromOpaque(context).takeUnretainedValue().close(socket)
     }
 
     private static func transfer(_ context: UnsafeMutableRawPointer?) -> Transfer? {
         context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
-    }
-
-    private static func counters(_ context: UnsafeMutableRawPointer?) -> EngineCounters? {
-        context.map { Unmanaged<EngineCounters>.fromOpaque($0).takeUnretainedValue() }
     }
 }

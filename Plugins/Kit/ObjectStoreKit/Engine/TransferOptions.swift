@@ -4,14 +4,14 @@ extension CurlHandle {
     /// Sets everything that a transfer needs; false if libcurl has no memory.
     func configure(
         for transfer: Transfer, _ configuration: HTTPConfiguration, share: UnsafeMutableRawPointer?,
-        counters: EngineCounters
+        sockets: EngineSockets
     ) -> Bool {
         reset()
         setAddress(transfer.request)
         setLimits(transfer.timeouts)
         setTrust(configuration)
         setMethod(transfer.request)
-        setCallbacks(transfer, counters)
+        setCallbacks(transfer, sockets)
         shim_set_pointer(raw, CURLOPT_SHARE, share)
         set(CURLOPT_USERAGENT, configuration.userAgent)
         return setHeaders(Self.lines(of: transfer.request))
@@ -67,7 +67,7 @@ extension CurlHandle {
         }
     }
 
-    private func setCallbacks(_ transfer: Transfer, _ counters: EngineCounters) {
+    private func setCallbacks(_ transfer: Transfer, _ sockets: EngineSockets) {
         let context = Unmanaged.passUnretained(transfer).toOpaque()
         shim_set_prereq(raw, TransferCallbacks.willSend)
         shim_set_pointer(raw, CURLOPT_PREREQDATA, context)
@@ -79,11 +79,11 @@ extension CurlHandle {
         shim_set_pointer(raw, CURLOPT_HEADERDATA, context)
         shim_set_transfer(raw, CURLOPT_WRITEFUNCTION, TransferCallbacks.write)
         shim_set_pointer(raw, CURLOPT_WRITEDATA, context)
-        let sockets = Unmanaged.passUnretained(counters).toOpaque()
         shim_set_open(raw, TransferCallbacks.openSocket)
-        shim_set_pointer(raw, CURLOPT_OPENSOCKETDATA, sockets)
+        shim_set_pointer(raw, CURLOPT_OPENSOCKETDATA, context)
         shim_set_close(raw, TransferCallbacks.closeSocket)
-        shim_set_pointer(raw, CURLOPT_CLOSESOCKETDATA, sockets)
+        // The connection outlives the transfer.
+        shim_set_pointer(raw, CURLOPT_CLOSESOCKETDATA, Unmanaged.passUnretained(sockets).toOpaque())
     }
 
     /// The header lines: those of the request, `Host` as it was signed, and without those that libcurl would add.

@@ -40,6 +40,9 @@ struct TransferQueues {
         streamLimit = max(configuration.maximumStreams, 1)
     }
 
+    /// Whether `admit` may have something to give.
+    var isReady: Bool { !ready.isEmpty }
+
     mutating func add(_ transfer: Transfer) {
         let key = key(of: transfer)
         queues[key, default: Queue()].waiting.append(transfer)
