@@ -204,7 +204,6 @@ let package = Package(
                 "RegistryPlugins", "RegistryStorage", "RegistryTelemetry", "PluginABI", "TestSupport", nioCore, logging,
             ]),
         tests("PluginKitTests", ["PluginKit"]),
-        tests("ObjectStoreKitTests", ["ObjectStoreKit", "PluginKit", "TestSupport"]),
         tests(
             "ObjectStoreKitTests", ["ObjectStoreKit", "PluginKit", "PluginABI", "TestSupport"], exclude: ["Fixtures"]),
         tests(
