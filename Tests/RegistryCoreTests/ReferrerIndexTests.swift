@@ -116,7 +116,53 @@ struct ReferrerIndexTests {
         #expect(try await registry.allReferrers(of: subject, in: name).descriptors == expected)
     }
 
-    @Test("A read-only registry writes nothing; it knows what is indexed and what the tag lists")
+    @Test("An index that can't be written is made up for by the manifests, for reading and for pushing")
+    func unwritable() async throws {
+        let name = try name("a")
+        var expected = try await oldRoot(name, count: 300)
+        let isOwn: @Sendable (TestStorage.Call) -> Bool = {
+            $0.path.hasPrefix("/mooring") && [.put, .remove, .removeTree].contains($0.kind)
+        }
+        storage.fail { call, _ in isOwn(call) ? .before(StorageError(.permission, "read-only")) : nil }
+        let registry = Registry(storage)
+        #expect(try await registry.allReferrers(of: subject, in: name).descriptors == expected)
+        let paged = try await registry.allReferrers(of: subject, in: name, limit: 4)
+        #expect(paged.descriptors == expected)
+        #expect(paged.pages >= expected.count / 4)
+        #expect(try await registry.allReferrers(of: digest(of: "other"), in: name).descriptors.isEmpty)
+
+        let added = Referrer(subject: subject, note: "added")
+        try await registry.push(added, to: name)
+        let gone = try #require(expected.first)
+        try await registry.deleteManifest(name, .digest(gone.digest))
+        expected = (expected.dropFirst() + [added.descriptor()]).sorted { $0.digest < $1.digest }
+        #expect(try await registry.allReferrers(of: subject, in: name).descriptors == expected)
+        #expect(storage.ownPaths.isEmpty)
+        // A process that may write makes the index.
+        storage.fail(nil)
+        #expect(try await Registry(storage).allReferrers(of: subject, in: name).descriptors == expected)
+        #expect(!storage.ownPaths.isEmpty)
+        #expect(storage.violations.isEmpty)
+    }
+
+    @Test("An index that was complete and can't be written any more isn't believed alone")
+    func becomesUnwritable() async throws {
+        let name = try name("a")
+        let registry = Registry(storage)
+        let first = Referrer(subject: subject, note: "first")
+        try await registry.push(first, to: name)
+        #expect(try await registry.allReferrers(of: subject, in: name).descriptors == [first.descriptor()])
+        storage.fail { call, _ in
+            call.kind == .put && call.path.hasPrefix("/mooring") ? .before(StorageError(.permission, "read-only")) : nil
+        }
+        let second = Referrer(subject: subject, note: "second")
+        try await registry.push(second, to: name)
+        let expected = [first.descriptor(), second.descriptor()].sorted { $0.digest < $1.digest }
+        #expect(try await registry.allReferrers(of: subject, in: name).descriptors == expected)
+        #expect(try await Registry(storage).allReferrers(of: subject, in: name).descriptors == expected)
+    }
+
+    @Test("A read-only registry writes nothing; without an index it knows what the manifests say")
     func readOnly() async throws {
         let name = try name("a")
         let expected = try await oldRoot(name, count: 30)
@@ -126,7 +172,7 @@ struct ReferrerIndexTests {
         try await Registry(storage).put(index, to: name, .tag(Tag(referrersOf: subject)), type: .ociIndex)
         let before = storage.objects
         let readOnly = Registry(storage) { $0.readOnly = true }
-        #expect(try await readOnly.allReferrers(of: subject, in: name).descriptors == [listed])
+        #expect(try await readOnly.allReferrers(of: subject, in: name).descriptors == expected)
         #expect(storage.objects == before)
     }
 

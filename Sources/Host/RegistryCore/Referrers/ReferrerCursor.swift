@@ -1,11 +1,42 @@
 import RegistryModel
 import RegistryStorage
 
+/// Where referrers are looked for, beside the tags that clients keep.
+enum ReferrerSource: Sendable {
+    /// In the index.
+    case index
+    /// In all manifests of the repository.
+    case manifests
+
+    /// The folder that lists the candidates.
+    func folder(of subject: Digest, in name: RepositoryName) -> StoragePath {
+        switch self {
+        case .index: RegistryLayout.referrers(name, of: subject)
+        case .manifests: RegistryLayout.revisions(name, .sha256)
+        }
+    }
+
+    fileprivate func cursor(behind last: Digest) -> StorageCursor {
+        switch self {
+        case .index: .after(RegistryLayout.referrerName(last))
+        // All that the folder lists are of one algorithm, the least.
+        case .manifests: .after(last.algorithm == .sha256 ? last.hex : String(repeating: "z", count: 64))
+        }
+    }
+
+    fileprivate func digest(named name: Substring) -> Digest? {
+        switch self {
+        case .index: RegistryLayout.referrer(named: name)
+        case .manifests: try? Digest("sha256:\(name)")
+        }
+    }
+}
+
 /// A digest that may be in a list of referrers.
 struct ReferrerCandidate: Sendable {
     /// The canonical digest.
     let digest: Digest
-    /// Whether the index has an entry for it; else only the referrers tag lists it.
+    /// Whether the index has an entry for it; else it is one that the referrers tag lists, or any manifest.
     let isIndexed: Bool
 }
 
@@ -13,26 +44,29 @@ struct ReferrerCandidate: Sendable {
 struct ReferrerCursor {
     /// What the tag lists and wasn't given yet.
     private var fallback: ArraySlice<Digest>
-    /// What was read of the index and wasn't given yet.
-    private var indexed: ArraySlice<Digest> = []
-    /// Where the index is read on; nil at its end.
+    /// What was read of the source and wasn't given yet.
+    private var listed: ArraySlice<Digest> = []
+    private let source: ReferrerSource
+    /// Where the source is read on; nil at its end.
     private(set) var storage: StorageCursor?
 
     /// - Parameters:
+    ///   - source: what is listed beside the tag.
     ///   - fallback: what the tag lists, ascending.
     ///   - last: begins behind this digest.
-    init(fallback: [Digest], after last: Digest?) {
+    init(_ source: ReferrerSource, fallback: [Digest], after last: Digest?) {
+        self.source = source
         self.fallback = fallback.drop { digest in last.map { digest <= $0 } ?? false }
-        storage = last.map { .after(RegistryLayout.referrerName($0)) } ?? .start
+        storage = last.map(source.cursor) ?? .start
     }
 
-    /// Whether the next candidates can't be told before more of the index is read.
-    var needsPage: Bool { indexed.isEmpty && storage != nil }
+    /// Whether the next candidates can't be told before more of the source is read.
+    var needsPage: Bool { listed.isEmpty && storage != nil }
 
-    /// Takes a page of the index, from `storage`.
+    /// Takes a page of the source, from `storage`.
     mutating func take(_ page: StoragePage) {
         // What was written into the folder by others is no entry.
-        indexed = page.entries.compactMap { RegistryLayout.referrer(named: $0.name) }[...]
+        listed = page.entries.compactMap { source.digest(named: $0.name) }[...]
         let end = page.next == nil ? nil : page.entries.last
         storage = end.map { .after(String($0.name)) }
     }
@@ -41,10 +75,10 @@ struct ReferrerCursor {
     mutating func next(atMost limit: Int) -> [ReferrerCandidate] {
         var candidates: [ReferrerCandidate] = []
         while candidates.count < limit, !needsPage {
-            if let digest = indexed.first, fallback.first.map({ digest <= $0 }) ?? true {
+            if let digest = listed.first, fallback.first.map({ digest <= $0 }) ?? true {
                 if fallback.first == digest { fallback = fallback.dropFirst() }
-                indexed = indexed.dropFirst()
-                candidates.append(ReferrerCandidate(digest: digest, isIndexed: true))
+                listed = listed.dropFirst()
+                candidates.append(ReferrerCandidate(digest: digest, isIndexed: source == .index))
             } else if let digest = fallback.popFirst() {
                 candidates.append(ReferrerCandidate(digest: digest, isIndexed: false))
             } else {

@@ -12,16 +12,37 @@ final class ReferrerScans: Sendable {
         var nextNumber = 0
         /// Repositories that this process has read.
         var done: Set<RepositoryName> = []
+        /// Repositories whose index could not be written, and until when that is believed.
+        var unwritable: [RepositoryName: ContinuousClock.Instant] = [:]
     }
 
     /// More are forgotten, and read again when somebody asks.
     private static let remembered = 4096
+    /// How long an index that could not be written isn't tried again: each attempt reads the repository.
+    private static let pause: Duration = .seconds(60)
 
     private let state = Mutex(State())
     private let turn = KeyedLocks<Bool>()
 
     /// Whether this process has read a repository.
     func isDone(_ name: RepositoryName) -> Bool { state.withLock { $0.done.contains(name) } }
+
+    /// Whether the index of a repository could not be written lately, so that it says too little.
+    func isUnwritable(_ name: RepositoryName) -> Bool {
+        state.withLock { state in state.unwritable[name].map { $0 > .now } ?? false }
+    }
+
+    /// Remembers that an entry could not be written: the repository is to be read again.
+    /// - Returns: whether that is news.
+    func noteUnwritable(_ name: RepositoryName) -> Bool {
+        state.withLock { state in
+            state.done.remove(name)
+            let isNews = state.unwritable[name].map { $0 <= .now } ?? true
+            if state.unwritable.count >= Self.remembered { state.unwritable = [:] }
+            if isNews { state.unwritable[name] = .now + Self.pause }
+            return isNews
+        }
+    }
 
     /// Waits for a scan of a repository, which is begun if none is under way. It goes on when nobody waits any more.
     /// - Returns: nil if it didn't end within `patience`.

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import RegistryModel
 import RegistryStorage
@@ -6,11 +7,30 @@ import RegistryStorage
 // manifest can be seen and removed after it is gone. A crash in between leaves an entry that says too much, never too
 // little: readers ask for the manifest's own link before they believe one.
 extension Registry {
-    /// Writes the entry of a manifest that is about to become visible.
+    /// Writes the entry of a manifest that is about to become visible. An index that may not be written is no reason to
+    /// refuse a manifest: this process answers from the manifests then.
     func writeReferrer(_ manifest: IndexedManifest, in name: RepositoryName) async throws(StorageError) {
+        do throws(StorageError) {
+            try await putReferrer(manifest, in: name)
+        } catch {
+            guard error.code == .permission else { throw error }
+            noteUnwritable(name, error)
+        }
+    }
+
+    /// As `writeReferrer`, for an index that must be complete.
+    func putReferrer(_ manifest: IndexedManifest, in name: RepositoryName) async throws(StorageError) {
         guard let subject = manifest.subject else { return }
         let path = RegistryLayout.referrer(name, of: subject, manifest.canonical)
         try await driver.put(ByteBuffer(string: manifest.descriptor.json), at: path, if: nil)
+    }
+
+    /// From now on the repository's manifests are asked, until its index can be written.
+    func noteUnwritable(_ name: RepositoryName, _ error: StorageError) {
+        guard referrerScans.noteUnwritable(name) else { return }
+        logger.warning(
+            "the index of referrers can't be written: lists are made from the manifests, which takes longer",
+            metadata: ["repository": "\(name)", "path": "\(RegistryLayout.referrers(name))", "error": "\(error)"])
     }
 
     /// Sees to it that a manifest that is visible now has its entry, whoever may have removed it in the meantime.
@@ -25,7 +45,12 @@ extension Registry {
     /// of the two restores it.
     func removeReferrer(_ manifest: IndexedManifest, in name: RepositoryName) async throws(StorageError) {
         guard let subject = manifest.subject else { return }
-        try await removeObject(RegistryLayout.referrer(name, of: subject, manifest.canonical))
+        do throws(StorageError) {
+            try await removeObject(RegistryLayout.referrer(name, of: subject, manifest.canonical))
+        } catch {
+            // Readers don't believe an entry without the manifest's link.
+            guard error.code == .permission else { throw error }
+        }
         if try await hasLink(RegistryLayout.revisionLink(name, manifest.canonical)) {
             try await writeReferrer(manifest, in: name)
         }

@@ -8,16 +8,28 @@ extension Registry {
     /// How long a request waits for a repository to be read.
     private static var patience: Duration { .seconds(20) }
 
-    /// Sees to it that the index of a repository is complete. One that was complete once is better than none if reading
-    /// takes too long.
+    /// Where the referrers of a repository's manifests are looked for: in the index, once it is complete; in the manifests
+    /// themselves where the index may not be written. An index that was complete once is better than none if reading takes
+    /// too long.
     /// - Throws: `UNAVAILABLE` if that takes longer than a request may wait; it goes on meanwhile.
-    func requireReferrerIndex(_ name: RepositoryName) async throws {
-        let wasComplete = try await exists(RegistryLayout.referrersComplete(name))
-        if wasComplete, referrerScans.isDone(name) { return }
-        // What may not be written to must not change; the tags that clients keep are still read.
-        if settings.readOnly { return }
-        // A name that nothing was pushed to gets no marker: clients could make any number of them.
-        guard try await exists(RegistryLayout.revisions(name, .sha256)) else { return }
+    func referrerSource(_ name: RepositoryName) async throws -> ReferrerSource {
+        do {
+            if referrerScans.isUnwritable(name) { return .manifests }
+            let wasComplete = try await exists(RegistryLayout.referrersComplete(name))
+            if wasComplete, referrerScans.isDone(name) { return .index }
+            // What may not be written to must not change.
+            if settings.readOnly { return wasComplete ? .index : .manifests }
+            // A name that nothing was pushed to gets no marker: clients could make any number of them.
+            guard try await exists(RegistryLayout.revisions(name, .sha256)) else { return .index }
+            try await completeIndex(name, wasComplete: wasComplete)
+            return .index
+        } catch let error as StorageError where error.code == .permission {
+            noteUnwritable(name, error)
+            return .manifests
+        }
+    }
+
+    private func completeIndex(_ name: RepositoryName, wasComplete: Bool) async throws {
         let outcome = await referrerScans.run(name, patience: Self.patience) { [self] in
             try await driver.withWorker { try await self.scanReferrers(name) }
         }
@@ -43,7 +55,7 @@ extension Registry {
             let digests = page.entries.compactMap { try? Digest("sha256:\($0.name)") }
             _ = try await concurrently(digests) { digest in
                 guard let manifest = try await self.readForIndex(digest, in: name) else { return }
-                try await self.writeReferrer(manifest, in: name)
+                try await self.putReferrer(manifest, in: name)
             }
             guard let last = page.entries.last, page.next != nil else { break }
             cursor = .after(String(last.name))

@@ -12,7 +12,7 @@ public struct ReferrersPage: Sendable {
 extension Registry {
     /// Bytes of descriptors in one answer. Clients read no more than 4 MiB of a manifest, and this is served as one.
     private static var pageBytes: Int { 4 * 1024 * 1024 - 64 * 1024 }
-    /// Entries looked at for one answer, whether they are of the type that is asked for or not.
+    /// Candidates looked at for one answer, whether they are what is asked for or not.
     private static var pageEntries: Int { 4096 }
     /// Entries larger than this are read one by one, so that many of them don't fill the memory.
     private static var smallEntry: Int { 64 * 1024 }
@@ -21,7 +21,8 @@ extension Registry {
     /// there are none (OCI Distribution Spec, "Listing Referrers").
     ///
     /// Each entry is checked against the repository, so that the answer names no manifest that is gone. Those are included
-    /// that clients list under the referrers tag, as they do with registries that have no such list.
+    /// that clients list under the referrers tag, as they do with registries that have no such list. Where the index can't
+    /// be written, as on a root that is mounted read-only, the repository's manifests are read instead.
     /// - Parameters:
     ///   - artifactType: only those of this type; empty: only those without one.
     ///   - last: begins behind this canonical digest, whether it is in the list or not.
@@ -32,14 +33,15 @@ extension Registry {
         let limit = min(limit ?? settings.referrersMaximum, settings.referrersMaximum)
         guard limit > 0 else { return ReferrersPage(descriptors: [], next: nil) }
         return try await onWorker(of: driver) { [self] in
-            try await requireReferrerIndex(name)
-            var cursor = ReferrerCursor(fallback: try await fallbackReferrers(of: subject, in: name), after: last)
+            let source = try await referrerSource(name)
+            let fallback = try await fallbackReferrers(of: subject, in: name)
+            var cursor = ReferrerCursor(source, fallback: fallback, after: last)
             var page = ReferrerPageDraft(limit: limit, bytes: Self.pageBytes)
             var examined = 0
             while examined < Self.pageEntries {
                 if cursor.needsPage, let position = cursor.storage {
                     cursor.take(
-                        try await driver.list(RegistryLayout.referrers(name, of: subject), from: position, limit: 256))
+                        try await driver.list(source.folder(of: subject, in: name), from: position, limit: 256))
                     continue
                 }
                 let batch = cursor.next(atMost: min(256, Self.pageEntries - examined))
