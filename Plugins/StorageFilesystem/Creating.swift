@@ -101,7 +101,7 @@ extension FilesystemDriver {
         fill: (inout PartialFile) throws(PluginError) -> Void
     ) throws(PluginError) -> ObjectStat? {
         let name = lastName(relative)
-        var made = try makePartial(parent, TemporaryName(for: name, .put))
+        var made = try makePartial(parent, TemporaryName(for: name, .put), PartialFile.mode(relative))
         let directory = made.directory.descriptor.raw
         do throws(PluginError) {
             if case .absent = condition { try refuseExisting(directory, name) }
@@ -138,13 +138,13 @@ extension FilesystemDriver {
 
     /// Makes a temporary file in a directory, which is made if need be.
     func makePartial(
-        _ parent: UnsafeRawBufferPointer, _ name: TemporaryName
+        _ parent: UnsafeRawBufferPointer, _ name: TemporaryName, _ mode: mode_t
     ) throws(PluginError) -> NewFile {
         for _ in 0..<FilesystemDriver.patience {
             let directory = try makeDirectory(root, parent)
             do throws(PluginError) {
                 // If not, a cancelled writer removed the empty directory meanwhile: make it again.
-                if let file = try PartialFile.make(name, in: directory.descriptor.raw) {
+                if let file = try PartialFile.make(name, mode, in: directory.descriptor.raw) {
                     return NewFile(directory: directory, file: file)
                 }
             } catch {

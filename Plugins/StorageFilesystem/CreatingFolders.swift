@@ -29,7 +29,7 @@ extension FilesystemDriver {
         let outcome: Int32
         let stat: ObjectStat
         do throws(PluginError) {
-            stat = try fillCradle(cradle, inside, fill)
+            stat = try fillCradle(cradle, inside, PartialFile.mode(relative), fill)
             outcome = try withCPath(UnsafeRawBufferPointer(rebasing: relative[..<end])) { name throws(PluginError) in
                 cradle.withCString { renameat(root, $0, root, name) == 0 ? 0 : errno }
             }
@@ -83,7 +83,7 @@ extension FilesystemDriver {
     /// Makes the folders in the cradle and the object, all of them durable.
     /// - Parameter inside: the object's path in the cradle, with a slash before it.
     private func fillCradle(
-        _ cradle: TemporaryName, _ inside: UnsafeRawBufferPointer,
+        _ cradle: TemporaryName, _ inside: UnsafeRawBufferPointer, _ mode: mode_t,
         _ fill: (inout PartialFile) throws(PluginError) -> Void
     ) throws(PluginError) -> ObjectStat {
         let base = cradle.withCString { [UInt8](UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
@@ -99,7 +99,7 @@ extension FilesystemDriver {
                 guard outcome == 0 else { throw creationError("making a directory") }
             }
             let descriptor = try withCPath(path) { name throws(PluginError) in
-                openat(root, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
+                openat(root, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
             }
             guard descriptor >= 0 else { throw creationError("creating a file") }
             var file = PartialFile(OwnedDescriptor(descriptor), cradle)

@@ -80,7 +80,7 @@ final class FileWriter: BlockingObjectWriter, @unchecked Sendable {
                     return stat
                 }
                 // Somebody removed the tree: what this writer holds is put there again.
-                if try file.remake(in: folder, call) {
+                if try file.remake(PartialFile.mode(relative), in: folder, call) {
                     try file.stamp()
                     stat = try synced()
                 }
@@ -148,7 +148,7 @@ extension FilesystemDriver {
     private func newWriter(_ relative: UnsafeRawBufferPointer) throws(PluginError) -> FileWriter {
         let parent = UnsafeRawBufferPointer(rebasing: relative[..<parentLength(relative)])
         let name = lastName(relative)
-        let made = try makePartial(parent, TemporaryName(for: name, .writer))
+        let made = try makePartial(parent, TemporaryName(for: name, .writer), PartialFile.mode(relative))
         let directory = made.directory.descriptor.raw
         do throws(PluginError) {
             guard flock(made.file.descriptor.raw, LOCK_EX | LOCK_NB) == 0 else { throw posixError("locking a file") }

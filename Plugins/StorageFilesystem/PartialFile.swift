@@ -162,8 +162,10 @@ struct PartialFile: ~Copyable {
 
     /// Makes the file again under its temporary name, with the bytes it has, and locks it. `false`: the directory was
     /// removed.
-    mutating func remake(in directory: Int32, _ call: CallContext) throws(PluginError) -> Bool {
-        guard let made = try PartialFile.make(name, in: directory) else { return false }
+    mutating func remake(
+        _ mode: mode_t, in directory: Int32, _ call: CallContext
+    ) throws(PluginError) -> Bool {
+        guard let made = try PartialFile.make(name, mode, in: directory) else { return false }
         var copy = made
         do throws(PluginError) {
             guard flock(copy.descriptor.raw, LOCK_EX | LOCK_NB) == 0 else { throw posixError("locking a file") }
@@ -177,13 +179,22 @@ struct PartialFile: ~Copyable {
     }
 
     /// Makes a file in a directory; nil if the directory was removed.
-    static func make(_ name: TemporaryName, in directory: Int32) throws(PluginError) -> PartialFile? {
+    static func make(
+        _ name: TemporaryName, _ mode: mode_t, in directory: Int32
+    ) throws(PluginError) -> PartialFile? {
         let descriptor = retrying {
-            name.withCString { openat(directory, $0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666) }
+            name.withCString { openat(directory, $0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode) }
         }
         if descriptor >= 0 { return PartialFile(OwnedDescriptor(descriptor), name) }
         guard errno == ENOENT else { throw creationError("creating a file") }
         return nil
+    }
+
+    /// The permissions of the file of an object, before the umask. The host's secrets (plugin.h, "Paths") are for its own
+    /// user alone.
+    static func mode(_ relative: UnsafeRawBufferPointer) -> mode_t {
+        let folder = relative[..<parentLength(relative)]
+        return folder.elementsEqual("mooring".utf8) ? 0o600 : 0o666
     }
 
     /// Removes the file's temporary name.

@@ -224,6 +224,8 @@ struct SharedRootTests {
         try await withProcesses(1, logLevel: "debug") { processes, directory in
             let secret = String(decoding: try directory.read("root/mooring/secret"), as: UTF8.self)
             #expect(secret.utf8.count == 64)
+            let attributes = try FileManager.default.attributesOfItem(atPath: directory.path("root/mooring/secret"))
+            #expect(attributes[.posixPermissions] as? Int == 0o600)
             let begun = try await processes[0].connect().beginUpload(in: "app")
             let patch = try await processes[0].connect().request("PATCH", begun, body: Data("hello".utf8))
             let location = pathAndQuery(try #require(patch["Location"]))
@@ -244,8 +246,10 @@ struct SharedRootTests {
         try await withTemporaryDirectory { directory in
             try directory.write("no secret\n", to: "root/mooring/secret")
             let registry = try await start(in: directory)
-            #expect(registry.process.log.contains("http.secret is not set"))
-            #expect(registry.process.log.contains("/mooring/secret holds no secret"))
+            let line = try #require(
+                registry.process.log.split(separator: "\n").first { $0.contains("http.secret is not set") })
+            #expect(line.contains("level=warning"), "\(line)")
+            #expect(line.contains("/mooring/secret holds no secret"))
             let blob = try await Blob("hello")
             try await registry.connect().push(blob, to: "app")
             #expect(try await registry.curl("/v2/app/blobs/\(blob.digest)").body == blob.bytes)

@@ -102,7 +102,7 @@ final class ServerAssembly: Sendable {
         do {
             return try await SharedSecret.shared(in: driver)
         } catch {
-            logger.notice(
+            logger.warning(
                 "http.secret is not set: uploads can't go on in another process or after a restart",
                 metadata: ["reason": "\(error)"])
             return ""
