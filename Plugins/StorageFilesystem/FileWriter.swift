@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import PluginKit
 
-/// Writes an object into `<name>.<token>.tmp` beside it. The file is locked while a writer has it, so that no two write
+/// Writes an object into `.<name>.<token>.tmp` beside it. The file is locked while a writer has it, so that no two write
 /// the same bytes, in whatever process.
 final class FileWriter: BlockingObjectWriter, @unchecked Sendable {
     // Sendable: one call at a time (ABI: a writer's functions are [one-at-a-time]).

@@ -1,8 +1,9 @@
 import Glibc
 import PluginKit
 
-/// The name of a file or folder that nobody is to see: `<name>.<32 hexadecimal digits>.tmp`, for a file beside the object
-/// that it is to be. Such names are never listed.
+/// The name of a file or folder that nobody is to see: `.<name>.<32 hexadecimal digits>.tmp`, for a file beside the object
+/// that it is to be. Such names are never listed. No repository, tag or upload begins with a dot, so none is ever taken for
+/// one.
 ///
 /// The first digit tells suspended bytes of writers (0), which an append may find, from puts on their way (f) and from
 /// trees on their way out (d).
@@ -20,7 +21,7 @@ struct TemporaryName: Sendable {
 
     static let digitCount = 32
     private static let suffixCount = 37
-    private static let longestBase = 255 - suffixCount
+    private static let longestBase = 254 - suffixCount
 
     /// A new name.
     init(for name: UnsafeRawBufferPointer, _ purpose: Purpose) {
@@ -46,10 +47,15 @@ struct TemporaryName: Sendable {
     static func purpose(of found: UnsafeRawBufferPointer) -> Purpose? {
         guard found.count > suffixCount, isSuffix(found, at: found.count - 4) else { return nil }
         let start = found.count - 4 - digitCount
-        guard found[start - 1] == UInt8(ascii: "."), found[start..<(start + digitCount)].allSatisfy(isDigit) else {
-            return nil
-        }
+        guard found[start - 1] == UInt8(ascii: "."), found[start..<(start + digitCount)].allSatisfy(isDigit),
+            found[0] == UInt8(ascii: ".") || isEarlier(found[..<(start - 1)])
+        else { return nil }
         return Purpose(rawValue: found[start])
+    }
+
+    /// Earlier servers put no dot in front; these are all that they made such names for.
+    private static func isEarlier(_ base: Slice<UnsafeRawBufferPointer>) -> Bool {
+        ["data", "link", "startedat", "removed", "new"].contains { base.elementsEqual($0.utf8) }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 || byte >= 0x61 && byte <= 0x66 }
@@ -95,8 +101,9 @@ struct TemporaryName: Sendable {
         for index in 0..<suffix.utf8CodeUnitCount { append(suffix.utf8Start[index]) }
     }
 
-    /// The object's name and a dot. A name too long to be lengthened is cut and gets its hash, which keeps it apart.
+    /// A dot, the object's name and a dot. A name too long to be lengthened is cut and gets its hash, which keeps it apart.
     private mutating func append(base name: UnsafeRawBufferPointer) {
+        append(UInt8(ascii: "."))
         if name.count <= TemporaryName.longestBase {
             for byte in name { append(byte) }
         } else {

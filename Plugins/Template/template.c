@@ -37,7 +37,7 @@ struct stream { /* a reader or a writer */
     int fd;
     enum { OPEN, COMMITTED, CANCELLED } state;
     uint64_t offset, end;
-    char file[ROOM], temp[TEMP_ROOM]; /* temp: "<file>.<id>.tmp" */
+    char file[ROOM], temp[TEMP_ROOM]; /* temp: "<directory>/.<name>.<id>.tmp" */
 };
 /* ---------------------------------------------------------------- calls */
 static bool fail(struct op *o, moor_code code, const char *message) {
@@ -80,9 +80,10 @@ static void leave(void *store) {
 #define DONE(result) done(o.ctx, ERROR, good ? (result) : NULL)
 #define UNCONDITIONAL (!cond || fail(&o, MOOR_E_UNSUPPORTED, "conditions are not supported"))
 #define WRITABLE (w->state == OPEN || fail(&o, MOOR_E_INVALID_ARGUMENT, "the writer is finished"))
-/* Names that end in `.`, 32 hexadecimal digits and `.tmp` are the driver's own. */
+/* Names that begin with `.` and end in `.`, 32 hexadecimal digits and `.tmp` are the driver's own. */
 static bool is_temp(const char *s, size_t n) {
-    return n >= 37 && s[n - 37] == '.' && strspn(s + n - 36, "0123456789abcdef") == 32 && !memcmp(s + n - 4, ".tmp", 4);
+    return n >= 38 && *s == '.' && s[n - 37] == '.' && strspn(s + n - 36, "0123456789abcdef") == 32 &&
+           !memcmp(s + n - 4, ".tmp", 4);
 }
 static bool is_segment(const char *s, size_t n) {
     static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -175,9 +176,10 @@ static void open_reader(CALL, moor_str path, uint64_t offset, uint64_t length, u
 static bool make_temp(struct stream *w, char kind) {
     struct timespec now;
     const char *name = strrchr(w->file, '/') + 1;
-    int base = (int)(name - w->file + strnlen(name, 218)); /* a longer name has no room for the rest */
+    int dir = (int)(name - w->file), len = (int)strnlen(name, 217); /* a longer name has no room for the rest */
     clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(w->temp, TEMP_ROOM, "%.*s.%c%09lx%08lx%014lx.tmp", base, w->file, kind, now.tv_sec, now.tv_nsec, (long)w);
+    snprintf(w->temp, TEMP_ROOM, "%.*s.%.*s.%c%09lx%08lx%014lx.tmp", dir, w->file, len, name, kind, now.tv_sec,
+             now.tv_nsec, (long)w);
     if (parents(w->s, w->temp, true))
         w->fd = open(w->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     errno = errno == ENOTDIR ? EISDIR : errno == ENOENT ? EAGAIN : errno; /* below an object; removed just now */
@@ -187,12 +189,13 @@ static bool make_temp(struct stream *w, char kind) {
 static bool find_temp(struct stream *w, moor_bytes token) {
     struct dirent **names = NULL;
     int error = ENOENT, fd, dir = (int)(strrchr(w->file, '/') + 1 - w->file);
-    size_t len = strnlen(w->file + dir, 218);
+    size_t len = strnlen(w->file + dir, 217);
     snprintf(w->temp, TEMP_ROOM, "%.*s", dir, w->file);
     for (int n = scandir(w->temp, &names, NULL, by_name); n > 0; free(names[n])) {
         const char *name = names[--n]->d_name;
-        if (w->fd >= 0 || strlen(name) != len + 37 || memcmp(name, w->file + dir, len) != 0 || name[len + 1] != '0' ||
-            !is_temp(name, len + 37) || (token.len > 0 && (token.len != 32 || memcmp(name + len + 1, token.ptr, 32))))
+        if (w->fd >= 0 || strlen(name) != len + 38 || memcmp(name + 1, w->file + dir, len) != 0 ||
+            name[len + 2] != '0' || !is_temp(name, len + 38) ||
+            (token.len > 0 && (token.len != 32 || memcmp(name + len + 2, token.ptr, 32))))
             continue;
         snprintf(w->temp, TEMP_ROOM, "%.*s%s", dir, w->file, name);
         bool locked = (fd = open(w->temp, O_RDWR | O_CLOEXEC)) >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;

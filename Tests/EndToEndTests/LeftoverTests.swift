@@ -15,12 +15,20 @@ struct LeftoverTests {
             let killed = try await killedUpload(by: registry, root)
             let folder = URL(fileURLWithPath: killed).deletingLastPathComponent().path
 
-            let old = [killed, "\(folder)/data.f\(Self.digits).tmp", "\(root)/new.f\(Self.digits).tmp/_manifests/x"]
-            let removed = "\(root)/removed.d\(Self.digits).tmp/current/link"
-            let young = ["\(folder)/data.1.0\(Self.digits).tmp", "\(folder)/data.1.f\(Self.digits).tmp"]
-            let locked = "\(folder)/data.2.0\(Self.digits).tmp"
+            // The second of each kind has the name that earlier servers gave.
+            let old = [
+                killed, "\(folder)/.data.f\(Self.digits).tmp", "\(folder)/data.f\(Self.digits).tmp",
+                "\(folder)/.link.0\(Self.digits).tmp", "\(folder)/link.0\(Self.digits).tmp",
+                "\(root)/.new.f\(Self.digits).tmp/_manifests/x", "\(root)/new.f\(Self.digits).tmp/_manifests/x",
+            ]
+            let removed = ["\(root)/.removed.d\(Self.digits).tmp", "\(root)/removed.d\(Self.digits).tmp"]
+            let young = ["\(folder)/.data.1.0\(Self.digits).tmp", "\(folder)/.data.1.f\(Self.digits).tmp"]
+            let locked = "\(folder)/.data.2.0\(Self.digits).tmp"
             // Names that only look like ours.
-            var foreign = ["\(folder)/data.2.e\(Self.digits).tmp", "\(folder)/data.f\(Self.digits)a.tmp"]
+            var foreign = [
+                "\(folder)/.data.2.e\(Self.digits).tmp", "\(folder)/data.f\(Self.digits)a.tmp",
+                "\(folder)/v1.f\(Self.digits).tmp", "\(folder)/data.6b1b1dcc-1d43-4a5f-9d0a-2b2f3c0a7c11.tmp",
+            ]
             // Legal names of repositories and tags, which another registry may have taken.
             let repositories = "\(root)/docker/registry/v2/repositories"
             let folders = ["d", "f", "0"].flatMap { digit in
@@ -29,23 +37,42 @@ struct LeftoverTests {
                 }
             }
             foreign += folders.map { "\($0)/link" }
-            for path in old.dropFirst() + young + foreign + [removed, locked] { try write(path) }
-            try await age(old + foreign + folders + [locked, "\(root)/new.f\(Self.digits).tmp"])
+            for path in old.dropFirst() + young + foreign + [locked] + removed.map({ $0 + "/current/link" }) {
+                try write(path)
+            }
+            let cradles = [".new", "new"].map { "\(root)/\($0).f\(Self.digits).tmp" }
+            try await age(old + foreign + folders + [locked] + cradles)
             let descriptor = open(locked, O_RDWR)
             defer { close(descriptor) }
             #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
 
             let again = try await registry.restarted()
             try await eventually("what is old is gone", within: .seconds(30)) {
-                !(old + [removed]).contains { FileManager.default.fileExists(atPath: $0) }
+                !(old + removed).contains { FileManager.default.fileExists(atPath: $0) }
             }
             try await eventually("the log tells") { again.process.log.contains("crashes had left") }
             for path in young + foreign + [locked] {
                 #expect(FileManager.default.fileExists(atPath: path), "\(path)")
             }
-            #expect(!FileManager.default.fileExists(atPath: "\(root)/removed.d\(Self.digits).tmp"))
             try await expectServed(image, tag: "kept", by: again)
             await again.process.terminate()
+        }
+    }
+
+    @Test("Names of repositories and tags that look like temporary names are names", .timeLimit(.minutes(2)))
+    func legalNames() async throws {
+        try await withRegistry { registry, directory in
+            let like = "v1.f\(Self.digits).tmp"
+            let image = try await ImageManifest(layers: [Blob.random(1000)])
+            let connection = try await registry.connect()
+            for name in ["team/\(like)/app", like] {
+                try await connection.push(image, to: name, tag: like)
+                let tags = try await connection.request("GET", "/v2/\(name)/tags/list")
+                #expect(tags.text.contains("\"\(like)\""), "\(tags.text)")
+                #expect(try await connection.request("GET", "/v2/\(name)/manifests/\(like)").status == 200)
+            }
+            let catalog = try await connection.request("GET", "/v2/_catalog")
+            #expect(catalog.text.contains("team/\(like)/app"), "\(catalog.text)")
         }
     }
 

@@ -40,7 +40,7 @@ public struct StoragePath: @unchecked Sendable {
 }
 
 extension StoragePath {
-    /// `.`, 32 lower-case hexadecimal digits, `.tmp`: the end of names that belong to drivers.
+    /// `.`, 32 lower-case hexadecimal digits, `.tmp`: the end of names that belong to drivers and begin with `.`.
     private static let reservedLength = 37
 
     /// Bit n: the byte n + 64·i is legal in a name.
@@ -77,13 +77,13 @@ extension StoragePath {
     private static func isSegment(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
         let count = end - start
         if count == 0 { return false }
-        if bytes[start] == UInt8(ascii: ".") {
-            if count == 1 || count == 2 && bytes[start + 1] == UInt8(ascii: ".") { return false }
-        }
-        return !isReserved(bytes, start, end)
+        guard bytes[start] == UInt8(ascii: ".") else { return true }
+        if count == 1 || count == 2 && bytes[start + 1] == UInt8(ascii: ".") { return false }
+        return !isReserved(bytes, start + 1, end)
     }
 
-    /// Whether a name ends as only drivers' own names may.
+    /// Whether a name that begins with a dot ends as only drivers' own names may.
+    /// - Parameter start: behind the dot.
     private static func isReserved(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
         guard end - start >= reservedLength, bytes[end - 1] == UInt8(ascii: "p"), bytes[end - 4] == UInt8(ascii: "."),
             bytes[end - 3] == UInt8(ascii: "t"), bytes[end - 2] == UInt8(ascii: "m"),

@@ -70,7 +70,7 @@ struct KeyedListingTests {
         var listing = KeyedListing(behind: "".utf8)
         listing.append("a b".utf8, .object)
         listing.append("".utf8, .object)
-        listing.append("x.0123456789abcdef0123456789abcdef.tmp".utf8, .object)
+        listing.append(".x.0123456789abcdef0123456789abcdef.tmp".utf8, .object)
         listing.append("both".utf8, .prefix)
         listing.append("both".utf8, .object, size: 7)
         #expect(listing.count == 2)

@@ -111,8 +111,16 @@ struct ContentChecks {
                 await expectError(.invalidArgument) { try await store.driver.look(trusted: text) }
             }
             await expectError(.invalidArgument, .notFound) { try await store.driver.look(trusted: deep + deep) }
-            let own = "/object.0123456789abcdef0123456789abcdef.tmp"
-            await expectError(.invalidArgument) { try await store.driver.put(own, [1]) }
+            let like = "object.f123456789abcdef0123456789abcdef.tmp"
+            await expectError(.invalidArgument) { try await store.driver.put("/.\(like)", [1]) }
+            // No name that a client can choose is anything but an object.
+            for path in ["/\(like)", "/tags/\(like)/\(like)"] {
+                try await store.driver.put(path, Array(path.utf8))
+                #expect(try await store.driver.get(path) == Array(path.utf8))
+                let folder = String(path.dropLast(like.utf8.count + 1))
+                #expect(try await store.driver.entries(folder.isEmpty ? "/" : folder).map(\.name).contains(like[...]))
+                try await store.driver.remove(path)
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ static bool legal_segment(const char *s, size_t n) {
         if (!alnum && (s[i] == 0 || !strchr("._-", s[i])))
             return false;
     }
-    if (n >= 37 && s[n - 37] == '.' && memcmp(s + n - 4, ".tmp", 4) == 0)
+    if (n >= 38 && s[0] == '.' && s[n - 37] == '.' && memcmp(s + n - 4, ".tmp", 4) == 0)
         for (size_t i = n - 36; i < n - 4; i++)
             hex += (s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f');
     return n > 0 && hex < 32 && !(n == 1 && s[0] == '.') && !(n == 2 && s[0] == '.' && s[1] == '.');

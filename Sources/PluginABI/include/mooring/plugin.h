@@ -549,9 +549,10 @@ enum { MOOR_METHOD_GET = 1, MOOR_METHOD_HEAD = 2, MOOR_METHOD_PUT = 3 };
  *
  *  Paths: `/` then segments joined by `/`; a segment is 1 to 255 of [A-Za-z0-9._-] and neither `.` nor `..`; at most
  *  1024 bytes, or max_key_len if that is less and not 0. `/` alone is legal in stat_path, list_page and walk_page only.
- *  Any other path: MOOR_E_INVALID_ARGUMENT. Paths are case sensitive. Names that end in `.` 32 lower-case hexadecimal
- *  digits and `.tmp` are the driver's own: never listed, refused as a path. Objects right below `/mooring/` are the host's
- *  secrets: where objects have permissions, only the user that the driver runs as may read them.
+ *  Any other path: MOOR_E_INVALID_ARGUMENT. Paths are case sensitive. Names that begin with `.` and end in `.` 32
+ *  lower-case hexadecimal digits and `.tmp` are the driver's own: never listed, refused as a path. Objects right below
+ *  `/mooring/` are the host's secrets: where objects have permissions, only the user that the driver runs as may read
+ *  them.
  *
  *  Below an object, and onto a prefix, nothing can be written. A driver over a backend whose keys are independent of
  * each other, as those of object stores are, need not look for that, and then takes what is written there.
