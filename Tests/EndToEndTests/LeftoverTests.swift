@@ -61,7 +61,7 @@ struct LeftoverTests {
 
     @Test("Names of repositories and tags that look like temporary names are names", .timeLimit(.minutes(2)))
     func legalNames() async throws {
-        try await withRegistry { registry, directory in
+        try await withRegistry { registry, _ in
             let like = "v1.f\(Self.digits).tmp"
             let image = try await ImageManifest(layers: [Blob.random(1000)])
             let connection = try await registry.connect()

@@ -64,6 +64,37 @@ struct SharedRootTests {
         }
     }
 
+    @Test("An upload that is continued at two servers at once is a conflict for the second", .timeLimit(.minutes(1)))
+    func conflict() async throws {
+        try await withProcesses(2) { processes, directory in
+            let blob = try await Blob.random(3_000_000)
+            let begun = try await processes[0].connect().beginUpload(in: "app")
+            let patch = try await processes[0].connect().request("PATCH", begun, body: blob.bytes.prefix(1_000_000))
+            let location = pathAndQuery(try #require(patch["Location"]))
+            let slow = try await processes[0].connect()
+            try await slow.send("PATCH \(location) HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1500000\r\n\r\n")
+            try await slow.send(blob.bytes.subdata(in: 1_000_000..<2_300_000))
+            try await eventually("some of it is in the root") { try await size(of: directory.path("root")) > 1_500_000 }
+            for process in processes {
+                let second = try await process.connect().request("PATCH", location, body: Data("x".utf8))
+                #expect(second.status == 409, "\(second.text)")
+                #expect(second.text.contains("BLOB_UPLOAD_INVALID"))
+                #expect(second["Retry-After"] != nil)
+            }
+            try await slow.send(blob.bytes.subdata(in: 2_300_000..<2_500_000))
+            let end = try await slow.response()
+            #expect(end.status == 202)
+            // Now it is known where the upload goes on.
+            let late = try await processes[1].connect().request("PATCH", location, body: Data("x".utf8))
+            #expect(late.status == 416)
+            #expect(late["Range"] == "0-2499999")
+            let put = try await processes[1].connect().request(
+                "PUT", adding(digest: blob.digest, to: pathAndQuery(try #require(late["Location"]))),
+                body: blob.bytes.suffix(500_000))
+            #expect(put.status == 201, "\(put.text)")
+        }
+    }
+
     @Test("A cancelled upload is gone in every process", .timeLimit(.minutes(1)))
     func cancelled() async throws {
         try await withProcesses(2) { processes, _ in

@@ -181,9 +181,11 @@ struct UploadSessionTests {
         #expect(error?.code == .blobUploadInvalid)
     }
 
-    @Test("Two requests on one session: the second is told to wait")
-    func twoAtOnce() async throws {
+    @Test(
+        "Two requests on one session, also at two servers: the second is told that there is another", arguments: 1...2)
+    func twoAtOnce(servers: Int) async throws {
         let registry = Registry(storage)
+        let other = servers == 1 ? registry : Registry(storage)
         let name = try name("a")
         let session = try registry.beginUpload(name)
         let (reached, release) = (AsyncStream.makeStream(of: Void.self), AsyncStream.makeStream(of: Void.self))
@@ -195,15 +197,31 @@ struct UploadSessionTests {
             sent.withLock { $0 = true }
             return [ByteBuffer(string: "abc")]
         }
-        async let first = registry.append(slow, to: UploadReference(name, session), at: nil)
+        let begun = try await registry.append(.text("123"), to: UploadReference(name, session), at: nil)
+        async let first = registry.append(slow, to: UploadReference(name, begun), at: nil)
         for await _ in reached.stream { break }
-        let error = await failure {
-            _ = try await registry.append(.text("x"), to: UploadReference(name, session), at: nil)
+        let errors = [
+            await failure { _ = try await other.append(.text("x"), to: UploadReference(name, begun), at: nil) },
+            await failure {
+                let whole = digest(of: "123x")
+                try await other.commitUpload(UploadReference(name, begun), digest: whole, body: .text("x"), at: nil)
+            },
+            await failure { try await other.cancelUpload(UploadReference(name, begun)) },
+        ]
+        for error in errors {
+            #expect(error?.status == 409)
+            #expect(error?.code == .blobUploadInvalid)
+            #expect(error?.retryAfter != nil)
         }
-        #expect(error?.code == .unavailable)
-        #expect(error?.retryAfter != nil)
+        // Who only asks where the upload stands may ask again.
+        let status = await failure { _ = try await other.status(of: UploadReference(name, begun)) }
+        #expect(status?.code == .unavailable && status?.status == nil)
         release.continuation.yield()
-        #expect(try await first.offset == 3)
+        let end = try await first
+        #expect(end.offset == 6)
+        let late = await failure { _ = try await other.append(.text("x"), to: UploadReference(name, begun), at: nil) }
+        #expect(late?.code == .rangeInvalid)
+        #expect(late?.upload?.offset == 6)
     }
 
     @Test("What came before the client went away is kept")

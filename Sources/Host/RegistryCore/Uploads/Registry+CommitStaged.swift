@@ -66,7 +66,7 @@ extension Registry {
                 _ = try? await onWorker(of: driver) { [self] in try await unseal(path, reference) }
             }
             guard error.cause?.code == .notFound else { throw error }
-            throw RegistryError(StorageError(.busy, "another process is using this upload"))
+            throw .uploadInUse
         }
     }
 

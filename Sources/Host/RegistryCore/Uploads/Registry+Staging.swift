@@ -29,7 +29,7 @@ extension Registry {
     ) async throws(RegistryError) -> StagedUpload {
         switch session.bytes {
         case .writer(let upload): return upload
-        case .object(let stat): return try await take(stat, at: nil, session.reference)
+        case .object(let stat): return try await take(stat, session)
         case .none: return try await create(session, algorithm ?? session.state.algorithm)
         }
     }
@@ -52,21 +52,24 @@ extension Registry {
     }
 
     /// Goes on with staged bytes that are an object.
-    /// - Parameter known: the hash of the bytes up to a place where the rest is cut off; nil: they are kept all.
-    private func take(
-        _ stat: StorageStat, at known: ContentHasher?, _ reference: UploadReference
-    ) async throws(RegistryError) -> StagedUpload {
-        let hasher = known ?? hash(of: stat, reference)
+    private func take(_ stat: StorageStat, _ session: UploadSession) async throws(RegistryError) -> StagedUpload {
+        let reference = session.reference
+        let hasher = hash(of: stat, reference)
         return try await onWorker(of: driver) { [self] in
-            do throws(StorageError) {
+            let path = RegistryLayout.uploadData(reference.name, reference.id)
+            do {
                 let writer = try await driver.openWriter(
-                    at: RegistryLayout.uploadData(reference.name, reference.id),
-                    mode: .take(offset: hasher.count, etag: stat.etag), sizeHint: nil)
+                    at: path, mode: .take(offset: hasher.count, etag: stat.etag), sizeHint: nil)
                 return StagedUpload(writer: writer, hasher: hasher)
             } catch {
-                // Another process has changed them since they were found.
-                guard [.precondition, .notFound, .offset].contains(error.code) else { throw error }
-                throw StorageError(.busy, "another process is using this upload")
+                guard error.meansInUse || [.precondition, .notFound, .offset].contains(error.code) else { throw error }
+                // Another process has taken them since they were found, or has added to them.
+                guard let now = try await object(at: path), now.size != stat.size else {
+                    throw RegistryError.uploadInUse
+                }
+                var state = session.state
+                state.offset = now.size
+                throw outOfRange(state, reference)
             }
         }
     }
@@ -80,6 +83,7 @@ extension Registry {
                 mode: .append(offset: nil, resumeToken: token), sizeHint: nil)
         } catch {
             if error.code == .notFound { return nil }
+            if error.meansInUse { throw RegistryError.uploadInUse }
             throw error
         }
         let hasher = knownHash(writer.startOffset, reference, [token, writer.resumeToken])

@@ -51,7 +51,7 @@ extension Registry {
 
     /// Where a session stands.
     public func status(of reference: UploadReference) async throws(RegistryError) -> UploadProgress {
-        try await whileActive(reference) { [self] () throws(RegistryError) in
+        try await whileQuiet(reference) { [self] () throws(RegistryError) in
             try await withSession(reference, goesOn: false) { [self] session throws(RegistryError) in
                 progress(session.state, in: reference.name)
             }

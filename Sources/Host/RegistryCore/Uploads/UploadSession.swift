@@ -18,6 +18,28 @@ struct UploadSession: Sendable {
     var bytes: Bytes
 }
 
+extension RegistryError {
+    /// Two requests on one session: only one of them can say what comes next. Where waiting is all that is to be done, as
+    /// for the status, `isQuestion`, it is 503.
+    static func uploadInUse(isQuestion: Bool) -> RegistryError {
+        var error = RegistryError(
+            isQuestion ? .unavailable : .blobUploadInvalid, "another request is using this upload")
+        if !isQuestion { error.status = 409 }
+        error.retryAfter = .seconds(1)
+        return error
+    }
+
+    static var uploadInUse: RegistryError { .uploadInUse(isQuestion: false) }
+
+    fileprivate var isUploadInUse: Bool { status == 409 && code == .blobUploadInvalid }
+}
+
+extension StorageError {
+    /// Another writer has the bytes. A host or machine that is merely overloaded says when to try again, or which call of
+    /// the system failed.
+    var meansInUse: Bool { code == .busy && retryAfter == nil && systemError == 0 }
+}
+
 extension UploadState {
     /// Nothing has been staged, as far as this state knows.
     var isFresh: Bool { offset == 0 && resumeToken.isEmpty }
@@ -34,13 +56,20 @@ extension Registry {
     func whileActive<Value: Sendable>(
         _ reference: UploadReference, _ body: @Sendable () async throws(RegistryError) -> Value
     ) async throws(RegistryError) -> Value {
-        guard uploads.activate(reference.key) else {
-            var error = RegistryError(.unavailable, "another request is using this upload")
-            error.retryAfter = .seconds(1)
-            throw error
-        }
+        guard uploads.activate(reference.key) else { throw .uploadInUse }
         defer { uploads.deactivate(reference.key) }
         return try await body()
+    }
+
+    /// As `whileActive`, for a request that only asks.
+    func whileQuiet<Value: Sendable>(
+        _ reference: UploadReference, _ body: @Sendable () async throws(RegistryError) -> Value
+    ) async throws(RegistryError) -> Value {
+        do throws(RegistryError) {
+            return try await whileActive(reference, body)
+        } catch {
+            throw error.isUploadInUse ? .uploadInUse(isQuestion: true) : error
+        }
     }
 
     /// Runs `body` with the session.

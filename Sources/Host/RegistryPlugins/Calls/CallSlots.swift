@@ -62,7 +62,9 @@ enum CallSlots {
     @inline(never)
     private static func acquireShared() throws(StorageError) -> CallSlot {
         guard let slot = free.withLock({ $0.popLast() ?? grow() }) else {
-            throw StorageError(.busy, "\(limit) plugin calls are outstanding")
+            var error = StorageError(.busy, "\(limit) plugin calls are outstanding")
+            error.retryAfter = .seconds(1)
+            throw error
         }
         return slot
     }

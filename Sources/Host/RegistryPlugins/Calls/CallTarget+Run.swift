@@ -104,6 +104,7 @@ extension CallTarget {
     private func busy(_ message: String = "too many calls wait for a worker thread") -> StorageError {
         var error = StorageError(.busy, message, driver: identity.driver)
         error.isRetryable = true
+        error.retryAfter = .seconds(1)
         error.hadNoEffect = true
         return error
     }
