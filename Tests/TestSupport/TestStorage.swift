@@ -34,6 +34,7 @@ public final class TestStorage: StorageDriver {
     struct State {
         var root = Node()
         var hasTags = true
+        var modified: Int64 = 0
         var suspended: [String: Suspended] = [:]
         var nextToken = 0
         var calls: [Call] = []
@@ -98,6 +99,9 @@ public final class TestStorage: StorageDriver {
 
     /// Runs before every call; what it waits for holds the call up.
     public func pause(_ pause: (@Sendable (Call) async -> Void)?) { state.withLock { $0.pause = pause } }
+
+    /// Sets when all objects were written, as a status tells it; 0: unknown.
+    public func date(_ nanoseconds: Int64) { state.withLock { $0.modified = nanoseconds } }
 
     /// Gives the URLs of redirects.
     public func redirect(_ url: (@Sendable (StorageRedirect) -> String?)?) { state.withLock { $0.url = url } }
@@ -195,7 +199,9 @@ public final class TestStorage: StorageDriver {
     public func stat(_ path: StoragePath) async throws(StorageError) -> StorageStat {
         try await perform(.stat, path.string) { state throws(StorageError) in
             guard let node = state.root.node(path.segments) else { throw StorageError(.notFound, path.string) }
-            return node.stat(path.string, hasTag: state.hasTags)
+            var stat = node.stat(path.string, hasTag: state.hasTags)
+            stat.modified = state.modified
+            return stat
         }
     }
 

@@ -67,10 +67,17 @@ public final class Registry: Sendable {
         }
     }
 
-    /// Writes a link unless it is there: what a link says follows from where it is, so it never changes.
+    /// Writes a link unless it is there to stay: what a link says follows from where it is, so it never changes.
     func ensureLink(_ path: StoragePath, _ digest: Digest) async throws(StorageError) {
-        if try await hasLink(path) { return }
+        if let stat = try await object(at: path), stat.size >= Self.linkSize, Durability.isSettled(stat) { return }
         try await writeLink(path, digest)
+    }
+
+    /// Sees to it that a link which was found, and which an answer is going to rely on, is there to stay.
+    func settleLink(_ path: StoragePath, _ digest: Digest, in name: RepositoryName) async throws(StorageError) {
+        // What this process has acknowledged is.
+        if sources.names(digest).contains(name) { return }
+        try await ensureLink(path, digest)
     }
 
     func writeLink(_ path: StoragePath, _ digest: Digest) async throws(StorageError) {

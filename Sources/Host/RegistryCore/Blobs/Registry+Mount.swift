@@ -35,6 +35,7 @@ extension Registry {
         try await ensureLink(RegistryLayout.layerLink(target, canonical), canonical)
         if canonical != digest { try await ensureLink(RegistryLayout.layerLink(target, digest), canonical) }
         sources.note(digest, source)
+        sources.note(digest, target)
         return true
     }
 }

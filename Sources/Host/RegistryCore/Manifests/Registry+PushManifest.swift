@@ -30,6 +30,7 @@ extension Registry {
             try await manifestLocks.withLock(.manifest(name, canonical)) { try await store(push, manifest) }
         }
         manifestCache.insert(StoredManifest(digest: canonical, mediaType: manifest.mediaType, bytes: bytes))
+        sources.note(canonical, name)
         return (asked, manifest)
     }
 
@@ -51,7 +52,8 @@ extension Registry {
     private func store(_ push: ManifestPush, _ manifest: Manifest) async throws {
         let (name, canonical) = (push.name, push.canonical)
         let data = RegistryLayout.blobData(canonical)
-        if try await size(of: data) != UInt64(push.bytes.readableBytes) {
+        let stored = try await object(at: data)
+        if stored?.size != UInt64(push.bytes.readableBytes) || stored.map(Durability.isSettled) != true {
             try await driver.put(push.bytes, at: data, if: nil)
         }
         let entry = try await indexed(manifest, push.bytes, canonical: canonical, asked: push.asked, in: name)

@@ -29,7 +29,10 @@ extension Registry {
 
     private func hasBlob(_ digest: Digest, in name: RepositoryName) async throws -> Bool {
         do {
-            return try await size(of: RegistryLayout.blobData(try await member(name, digest))) != nil
+            let canonical = try await member(name, digest)
+            guard try await size(of: RegistryLayout.blobData(canonical)) != nil else { return false }
+            try await settleLink(RegistryLayout.layerLink(name, canonical), canonical, in: name)
+            return true
         } catch is RegistryError {
             return false
         }
@@ -37,7 +40,9 @@ extension Registry {
 
     private func hasManifest(_ digest: Digest, in name: RepositoryName) async throws(StorageError) -> Bool {
         guard let canonical = try await resolve(name, .digest(digest)) else { return false }
-        return try await size(of: RegistryLayout.blobData(canonical)) != nil
+        guard try await size(of: RegistryLayout.blobData(canonical)) != nil else { return false }
+        try await settleLink(RegistryLayout.revisionLink(name, canonical), canonical, in: name)
+        return true
     }
 
     private func mustExist(_ child: Descriptor) -> Bool {

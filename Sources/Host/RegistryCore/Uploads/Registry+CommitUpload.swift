@@ -79,8 +79,12 @@ extension Registry {
 
     private func publish(_ blob: UploadSessions.ProvedBlob, _ reference: UploadReference) async throws {
         let data = RegistryLayout.blobData(blob.canonical)
-        if try await size(of: data) == blob.size { return }
-        guard let staged = blob.staged else { throw lost(reference) }
+        let stored = try await object(at: data)
+        guard let staged = blob.staged else {
+            if stored?.size == blob.size { return }
+            throw lost(reference)
+        }
+        if stands(stored, blob.size) { return }
         do {
             if driver.capabilities.contains(.copy) {
                 // The session keeps its bytes until there is a link to the blob: after a crash it goes on.
@@ -90,8 +94,17 @@ extension Registry {
             }
         } catch {
             guard error.code == .notFound else { throw error }
+            // An earlier request of the session may have moved them, and its answer was lost.
+            if !driver.capabilities.contains(.copy), stored?.size == blob.size { return }
             throw lost(reference)
         }
+    }
+
+    /// Whether a blob that was found need not be published again: it is whole, and durable. With a driver that goes on with
+    /// objects the time is that of the bytes, which may be older than the name.
+    private func stands(_ found: StorageStat?, _ size: UInt64) -> Bool {
+        guard let found, found.size == size, !keepsObjects else { return false }
+        return Durability.isSettled(found)
     }
 
     /// Somebody took the bytes away.
@@ -141,8 +154,8 @@ extension Registry {
 
     private func publish(_ upload: StagedUpload, _ digest: Digest) async throws(RegistryError) {
         try await onWorker(of: driver) { [self] in
-            // The same content may have come another way meanwhile; what is published stays as it is.
-            if try await size(of: RegistryLayout.blobData(digest)) == upload.offset {
+            // The same content may have come another way meanwhile; what has been published for long stays as it is.
+            if stands(try await object(at: RegistryLayout.blobData(digest)), upload.offset) {
                 try await upload.cancel()
             } else {
                 try await upload.commit()
