@@ -4,7 +4,9 @@ enum SpecificationRequirements {
     static let general: [Requirement] = [
         .init("categories", "Requirements", .must, "all of Pull is there"),
         .init("categories-more", "Requirements", .should, "Push, Content Discovery and Content Management as well"),
-        .init("whole-category", "Requirements", .must, "a category that is there is there as a whole"),
+        .init(
+            "whole-category", "Requirements", .must, "a category that is there is there as a whole",
+            without: "no single row can; it is what all requirements of the sections below say together"),
         .init("base", "Determining Support", .must, "`GET /v2/` is 200"),
         .init("http", "API", .should, "what the text leaves open follows RFC 9110: methods, conditions, HEAD, types"),
     ]
@@ -130,7 +132,11 @@ enum SpecificationRequirements {
         .init(
             "oci-namespace", "Registry Proxying", .should, "who uses `ns=` says so in `OCI-Namespace`",
             without: "`ns=` is not used"),
-        .init("fallback-tags", "Enabling the Referrers API", .must, "what fallback tags list is among the referrers"),
+        .init(
+            "fallback-tags", "Enabling the Referrers API", .must, "what fallback tags list is among the referrers",
+            without:
+                "a client of this registry cannot push a referrer that is not listed anyway; "
+                + "`Tests/EndToEndTests/ReferrerHandOverTests.swift` does it in a root that Distribution wrote"),
         .init("new-referrers", "Enabling the Referrers API", .must, "and so is whatever is pushed from now on"),
         .init("error-json", "Error Codes", .must, "errors in JSON have the form of the envelope"),
         .init("error-code", "Error Codes", .must, "codes are capitals and underscores"),
@@ -144,7 +150,11 @@ enum SpecificationRequirements {
             without:
                 "a client cannot bring it about; `Tests/RegistryHTTPTests/ErrorTests.swift` does it with a storage "
                 + "that throttles"),
-        .init("warnings", "Warnings", .must, "`Warning` has code 299, agent `-` and no date; checked on every answer"),
-        .init("warnings-size", "Warnings", .must, "4096 bytes of them at most; checked on every answer"),
+        .init(
+            "warnings", "Warnings", .must, "`Warning` has code 299, agent `-` and no date",
+            without: "the registry sends no `Warning`; every answer to a row is checked, should one appear"),
+        .init(
+            "warnings-size", "Warnings", .must, "4096 bytes of them at most",
+            without: "the registry sends no `Warning`; every answer to a row is checked, should one appear"),
     ]
 }

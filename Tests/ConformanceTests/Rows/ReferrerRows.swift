@@ -99,8 +99,7 @@ enum ReferrerRows {
                 + Given.manifest(signature, at: signature.sha256, in: "{other}"),
             get(path).gives(200, oci, list()))
         Row(
-            "referrers.fallback", "What a fallback tag lists is among them, once",
-            ["fallback-tags", "trap-22", "trap-35"],
+            "referrers.fallback", "What a fallback tag lists too is listed once", ["trap-22", "trap-35"],
             given: given + Given.manifest(signature, at: signature.sha256)
                 + Given.manifest(.index([signatureEntry]), at: fallback),
             get(path).gives(200, oci, list(signatureEntry)))
@@ -108,8 +107,10 @@ enum ReferrerRows {
             "referrers.pages", "What is more than four megabytes together comes in pages, by Links to the end",
             ["referrers-pages", "referrers-link"],
             given: given + huge.flatMap { Given.manifest($0, at: $0.sha256) },
-            get(path).gives(200, ["Content-Type": .exactly(MediaTypes.index), "Link": .like("<[^>]+>; rel=\"next\"")]),
-            get("{next}").gives(200, oci, .jsonWith("{\"mediaType\":\"\(MediaTypes.index)\"}")))
+            get(path).gives(
+                200, ["Content-Type": .exactly(MediaTypes.index), "Link": .like("<[^>]+>; rel=\"next\"")],
+                list(entry(huge[0], type: MediaTypes.config, note: notes[huge[0].sha256]))),
+            get("{next}").gives(200, oci, list(entry(huge[1], type: MediaTypes.config, note: notes[huge[1].sha256]))))
         Row(
             "referrers.sha512", "A subject named by its SHA-512", ["referrers", "oci-subject"],
             given: Given.parts() + Given.manifest(subject, at: subject.sha512),
@@ -122,10 +123,13 @@ enum ReferrerRows {
             head(path).gives(200, [:], .empty))
     }
 
-    /// Two referrers whose annotations alone are five megabytes.
-    private static let huge = ["a", "b"].map {
-        Content.image(String(repeating: $0, count: 2_500_000), subject: subject.descriptor())
-    }
+    /// Two referrers whose annotations alone are five megabytes, in the order of the list.
+    private static let huge = hugeNotes.map { Content.image($0, subject: subject.descriptor()) }
+        .sorted { $0.sha256 < $1.sha256 }
+    private static let hugeNotes = ["a", "b"].map { String(repeating: $0, count: 2_500_000) }
+    /// By the digest of the manifest that has it.
+    private static let notes = Dictionary(
+        uniqueKeysWithValues: hugeNotes.map { (Content.image($0, subject: subject.descriptor()).sha256, $0) })
     private static let signature512 = Content.image("signature512", subject: subject.descriptor(digest: subject.sha512))
     private static let fallback = subject.sha256.replacing(":", with: "-")
 }

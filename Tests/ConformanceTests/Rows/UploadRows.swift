@@ -11,12 +11,15 @@ enum UploadRows {
         "Location": .session, "Range": "0-0", "Docker-Upload-UUID": .uuidOnly, "Content-Length": "0",
         "OCI-Chunk-Min-Length": .absent,
     ]
+    private static let another: KeyValuePairs<String, HeaderRule> = [
+        "Location": .like("{base}/v2/{repo}/blobs/uploads/{uuid}\\?[^ #]+"), "Docker-Upload-UUID": .other("{earlier}"),
+    ]
 
     @RowsBuilder static var all: [Row] {
         Row(
-            "push.post", "An upload begins with 202, a Location, an id and an empty range",
+            "push.post", "An upload begins with 202, a Location with an id of its own and an empty range",
             ["post", "post-id", "route-uploads", "header-location", "header-range", "header-uuid", "trap-8", "trap-4"],
-            post(start).gives(202, accepted, .empty))
+            post(start).gives(202, accepted, .empty), post(start).gives(202, another, .empty))
         Row(
             "push.post.types", "whatever the content type of the POST", ["trap-7", "post"],
             post(start, ("Content-Type", "application/json")).gives(202, accepted, .empty),

@@ -30,6 +30,8 @@ struct AnswerCheck {
         case .like(let pattern):
             let holds = values.count == 1 && matches(values[0], fill(pattern, true))
             expect(holds, "\(name) must match \(fill(pattern, true)), is \(values)")
+        case .other(let text):
+            expect(values.count == 1 && values != [fill(text, false)], "\(name) must not be \(fill(text, false)) again")
         case .absent: expect(values.isEmpty, "\(name) must not be there, is \(values)")
         case .list(let elements):
             let found = values.flatMap { $0.split(separator: ",") }.map { $0.trimmingCharacters(in: .whitespaces) }

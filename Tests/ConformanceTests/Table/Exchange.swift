@@ -65,6 +65,8 @@ enum HeaderRule: Sendable, ExpressibleByStringLiteral, ExpressibleByStringInterp
     case exactly(String)
     /// Something that a regular expression matches as a whole.
     case like(String)
+    /// Something else than this, once.
+    case other(String)
     /// Not there.
     case absent
     /// Several lines or one, the elements in this order.

@@ -5,8 +5,8 @@ import Testing
 ///
 /// Targets, header values and patterns may hold `{repo}` and `{other}` (two repositories that no other row uses),
 /// `{base}` (scheme and host as the client knows them), `{location}` (path and query of the last `Location`), `{session}`
-/// (its path alone), `{query}` (its query alone), `{uuid}` (the last `Docker-Upload-UUID`) and `{next}` (the target of the
-/// last `Link`).
+/// (its path alone), `{query}` (its query alone), `{uuid}` (the last `Docker-Upload-UUID`), `{earlier}` (the one before) and
+/// `{next}` (the target of the last `Link`).
 struct Row: Sendable, CustomTestStringConvertible {
     /// `area.what.how`; the key by which `docs/conformance.md` names the row.
     let id: String

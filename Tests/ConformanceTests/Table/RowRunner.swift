@@ -48,7 +48,7 @@ struct RowRunner {
             values["session"] = String(path.prefix { $0 != "?" })
             values["query"] = String(path.drop { $0 != "?" }.dropFirst())
         }
-        values["uuid"] = answer["Docker-Upload-UUID"] ?? values["uuid"]
+        if let id = answer["Docker-Upload-UUID"] { (values["earlier"], values["uuid"]) = (values["uuid"], id) }
         if let link = answer["Link"], let end = link.firstIndex(of: ">") {
             values["next"] = pathAndQuery(String(link[..<end].dropFirst()))
         }
