@@ -97,6 +97,37 @@ struct ReferrerTests {
         #expect(found == referrers.map { $0.descriptor() }.sorted { $0.digest < $1.digest })
     }
 
+    @Test(
+        "What one answer reads is bounded, also where nothing is of the type that is asked for",
+        arguments: [false, true])
+    func reading(unindexed: Bool) async throws {
+        let registry = Registry(storage) { $0.referrersReading = 50_000 }
+        let name = try name("a")
+        let referrers = (0..<300).map {
+            Referrer(subject: subject, note: "\($0)" + String(repeating: "x", count: 1000))
+        }
+        for referrer in referrers { try await registry.push(referrer, to: name) }
+        if unindexed {
+            storage.forgetOwn()
+            storage.fail { call, _ in
+                call.kind == .put && call.path.hasPrefix("/mooring") ? .before(StorageError(.permission, "no")) : nil
+            }
+        }
+        var (last, pages): (RegistryModel.Digest?, Int) = (nil, 0)
+        repeat {
+            storage.forget()
+            let page = try await registry.referrers(
+                of: subject, in: name, artifactType: "none", after: last, limit: nil)
+            #expect(page.descriptors.isEmpty)
+            // The first one sees to the index.
+            if pages > 0 { #expect(storage.calls.count { $0.kind == .content } <= 70) }
+            (last, pages) = (page.next, pages + 1)
+        } while last != nil && pages < 100
+        #expect(pages >= 4)
+        let all = try await registry.allReferrers(of: subject, in: name).descriptors
+        #expect(all == referrers.map { $0.descriptor() }.sorted { $0.digest < $1.digest })
+    }
+
     @Test("By SHA-512 a manifest has that name in the list, however it was pushed else; subjects may be by SHA-512")
     func sha512() async throws {
         let registry = Registry(storage)

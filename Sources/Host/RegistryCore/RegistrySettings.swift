@@ -22,6 +22,8 @@ public struct RegistrySettings: Sendable {
     public var manifestLimit = 4 * 1024 * 1024
     /// The most referrers in one answer.
     public var referrersMaximum = 1000
+    /// Bytes of entries and manifests read for one answer with referrers; then it ends, with a link to the rest.
+    public var referrersReading = 32 * 1024 * 1024
     /// Which URLs layers may have.
     public var urlRules = URLRules.any
     /// How indexes are checked.

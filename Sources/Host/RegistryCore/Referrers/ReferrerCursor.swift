@@ -93,6 +93,7 @@ struct ReferrerCursor {
 struct ReferrerPageDraft {
     private let limit: Int
     private var bytes: Int
+    private var unread: Int
     private(set) var descriptors: [Descriptor] = []
     /// The last digest that was dealt with.
     var last: Digest?
@@ -100,10 +101,18 @@ struct ReferrerPageDraft {
     /// - Parameters:
     ///   - limit: how many descriptors.
     ///   - bytes: how many bytes of JSON.
-    init(limit: Int, bytes: Int) {
+    ///   - reading: how many bytes may be read to fill it.
+    init(limit: Int, bytes: Int, reading: Int) {
         self.limit = limit
         self.bytes = bytes
+        unread = reading
     }
+
+    /// Whether more may be read for it.
+    var mayRead: Bool { unread > 0 }
+
+    /// Counts bytes that were read.
+    mutating func note(read bytes: Int) { unread -= min(unread, bytes) }
 
     /// False: it doesn't fit. The first one always does.
     mutating func add(_ descriptor: Descriptor) -> Bool {

@@ -73,7 +73,7 @@ extension Registry {
     }
 
     /// What the index says of one manifest; nil if that can't be read, or has more bytes than the limit.
-    func referrerEntry(_ path: StoragePath, limit: Int) async throws(StorageError) -> Descriptor? {
+    func referrerEntry(_ path: StoragePath, limit: Int) async throws(StorageError) -> ReadReferrer? {
         let bytes: ByteBuffer
         do {
             bytes = try await driver.content(at: path, limit: limit)
@@ -81,8 +81,17 @@ extension Registry {
             if error.code == .notFound || error.code == .range { return nil }
             throw error
         }
-        return try? Descriptor(json: bytes.readableBytesView)
+        guard let descriptor = try? Descriptor(json: bytes.readableBytesView) else { return nil }
+        return ReadReferrer(descriptor: descriptor, bytes: bytes.readableBytes)
     }
+}
+
+/// What was found out about one candidate, and what it cost.
+struct ReadReferrer: Sendable {
+    /// Nil: it isn't in the list.
+    var descriptor: Descriptor?
+    /// Bytes that were read.
+    let bytes: Int
 }
 
 /// What the index holds of a manifest.

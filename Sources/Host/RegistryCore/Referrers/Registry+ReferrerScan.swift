@@ -54,7 +54,7 @@ extension Registry {
             let page = try await driver.list(folder, from: cursor, limit: 1000)
             let digests = page.entries.compactMap { try? Digest("sha256:\($0.name)") }
             _ = try await concurrently(digests) { digest in
-                guard let manifest = try await self.readForIndex(digest, in: name) else { return }
+                guard let manifest = try await self.readForIndex(digest, in: name).manifest else { return }
                 try await self.putReferrer(manifest, in: name)
             }
             guard let last = page.entries.last, page.next != nil else { break }
@@ -63,17 +63,19 @@ extension Registry {
         try await driver.put(.init(string: "1\n"), at: RegistryLayout.referrersComplete(name), if: nil)
     }
 
-    /// A stored manifest as the index sees it; nil if there is none that can be read. It isn't kept in the cache: a scan
-    /// would drive out what is in use.
-    func readForIndex(_ digest: Digest, in name: RepositoryName) async throws -> IndexedManifest? {
+    /// A stored manifest as the index sees it, and how many bytes were read; nil if there is none that can be read, or it
+    /// has no subject. It isn't kept in the cache: a scan would drive out what is in use.
+    func readForIndex(
+        _ digest: Digest, in name: RepositoryName
+    ) async throws -> (manifest: IndexedManifest?, bytes: Int) {
         do throws(StorageError) {
             let limit = max(settings.manifestLimit, Manifest.maximumSize)
             let bytes = try await driver.content(at: RegistryLayout.blobData(digest), limit: limit)
             let manifest = try? Manifest(parsing: bytes.readableBytesView, contentType: nil, validation: .stored)
-            guard let manifest, manifest.subject != nil else { return nil }
-            return try await indexed(manifest, bytes, canonical: digest, in: name)
+            guard let manifest, manifest.subject != nil else { return (nil, bytes.readableBytes) }
+            return (try await indexed(manifest, bytes, canonical: digest, in: name), bytes.readableBytes)
         } catch {
-            if error.code == .notFound || error.code == .range { return nil }
+            if error.code == .notFound || error.code == .range { return (nil, 0) }
             throw error
         }
     }

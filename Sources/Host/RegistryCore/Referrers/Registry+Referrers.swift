@@ -14,6 +14,8 @@ extension Registry {
     private static var pageBytes: Int { 4 * 1024 * 1024 - 64 * 1024 }
     /// Candidates looked at for one answer, whether they are what is asked for or not.
     private static var pageEntries: Int { 4096 }
+    /// Candidates looked up at a time.
+    private static var batch: Int { 64 }
     /// Entries larger than this are read one by one, so that many of them don't fill the memory.
     private static var smallEntry: Int { 64 * 1024 }
 
@@ -36,15 +38,15 @@ extension Registry {
             let source = try await referrerSource(name)
             let fallback = try await fallbackReferrers(of: subject, in: name)
             var cursor = ReferrerCursor(source, fallback: fallback, after: last)
-            var page = ReferrerPageDraft(limit: limit, bytes: Self.pageBytes)
+            var page = ReferrerPageDraft(limit: limit, bytes: Self.pageBytes, reading: settings.referrersReading)
             var examined = 0
-            while examined < Self.pageEntries {
+            while examined < Self.pageEntries, page.mayRead {
                 if cursor.needsPage, let position = cursor.storage {
                     cursor.take(
                         try await driver.list(source.folder(of: subject, in: name), from: position, limit: 256))
                     continue
                 }
-                let batch = cursor.next(atMost: min(256, Self.pageEntries - examined))
+                let batch = cursor.next(atMost: min(Self.batch, Self.pageEntries - examined))
                 if batch.isEmpty { return ReferrersPage(descriptors: page.descriptors, next: nil) }
                 examined += batch.count
                 guard try await fill(&page, with: batch, of: subject, in: name, artifactType) else { break }
@@ -53,20 +55,22 @@ extension Registry {
         }
     }
 
-    /// False: the page is full, and at least one more follows.
+    /// False: the page is full, or cost enough, and at least one more follows.
     private func fill(
         _ page: inout ReferrerPageDraft, with batch: [ReferrerCandidate], of subject: Digest, in name: RepositoryName,
         _ artifactType: String?
     ) async throws -> Bool {
         let found = try await concurrently(batch) { try await self.lookUp($0, of: subject, in: name) }
-        for (candidate, outcome) in zip(batch, found) {
-            var descriptor: Descriptor?
-            switch outcome {
-            case .absent: break
-            case .entry(let entry): descriptor = entry
-            case .unread: descriptor = try await read(candidate, of: subject, in: name)
+        for (candidate, known) in zip(batch, found) {
+            var outcome = known
+            if outcome == nil {
+                guard page.mayRead else { return false }
+                outcome = try await read(candidate, of: subject, in: name)
             }
-            if let descriptor, artifactType == nil || (descriptor.artifactType ?? "") == artifactType {
+            page.note(read: outcome?.bytes ?? 0)
+            if let descriptor = outcome?.descriptor,
+                artifactType == nil || (descriptor.artifactType ?? "") == artifactType
+            {
                 guard page.add(descriptor) else { return false }
             }
             page.last = candidate.digest
@@ -74,46 +78,51 @@ extension Registry {
         return true
     }
 
-    private enum ReferrerLookup: Sendable {
-        /// The repository doesn't have it.
-        case absent
-        case entry(Descriptor)
-        /// It has it; what it says must be read from something large.
-        case unread
-    }
-
+    /// Nil: the repository has it, and what it says is too large to be held with others.
     private func lookUp(
         _ candidate: ReferrerCandidate, of subject: Digest, in name: RepositoryName
-    ) async throws -> ReferrerLookup {
-        guard try await hasLink(RegistryLayout.revisionLink(name, candidate.digest)) else { return .absent }
-        let path = RegistryLayout.referrer(name, of: subject, candidate.digest)
-        guard candidate.isIndexed, let entry = try await referrerEntry(path, limit: Self.smallEntry) else {
-            return .unread
+    ) async throws -> ReadReferrer? {
+        guard try await hasLink(RegistryLayout.revisionLink(name, candidate.digest)) else {
+            return ReadReferrer(descriptor: nil, bytes: 0)
         }
-        return .entry(try await named(entry, candidate.digest, in: name))
+        guard candidate.isIndexed else {
+            let read = try await readManifest(candidate, of: subject, in: name)
+            return (read.descriptor?.json.utf8.count ?? 0) <= Self.smallEntry ? read : nil
+        }
+        let path = RegistryLayout.referrer(name, of: subject, candidate.digest)
+        return try await named(try await referrerEntry(path, limit: Self.smallEntry), candidate.digest, in: name)
     }
 
-    /// From the whole entry, else from the manifest itself; nil if that refers to something else or can't be read.
+    /// From the whole entry, else from the manifest itself.
     private func read(
         _ candidate: ReferrerCandidate, of subject: Digest, in name: RepositoryName
-    ) async throws -> Descriptor? {
+    ) async throws -> ReadReferrer {
         let path = RegistryLayout.referrer(name, of: subject, candidate.digest)
         let limit = 2 * max(settings.manifestLimit, Manifest.maximumSize)
-        if candidate.isIndexed, let entry = try await referrerEntry(path, limit: limit) {
-            return try await named(entry, candidate.digest, in: name)
+        if candidate.isIndexed {
+            let entry = try await referrerEntry(path, limit: limit)
+            if let entry = try await named(entry, candidate.digest, in: name) { return entry }
         }
-        guard let manifest = try await readForIndex(candidate.digest, in: name), manifest.subject == subject else {
-            return nil
-        }
-        return manifest.descriptor
+        return try await readManifest(candidate, of: subject, in: name)
+    }
+
+    /// What the manifest itself says, if it refers to the subject and can be read.
+    private func readManifest(
+        _ candidate: ReferrerCandidate, of subject: Digest, in name: RepositoryName
+    ) async throws -> ReadReferrer {
+        let (manifest, bytes) = try await readForIndex(candidate.digest, in: name)
+        guard let manifest, manifest.subject == subject else { return ReadReferrer(descriptor: nil, bytes: bytes) }
+        return ReadReferrer(descriptor: manifest.descriptor, bytes: bytes)
     }
 
     /// The entry under a name that the repository knows the manifest by: the longer one may be gone.
-    private func named(_ entry: Descriptor, _ canonical: Digest, in name: RepositoryName) async throws -> Descriptor {
-        if entry.digest == canonical { return entry }
-        if try await resolve(name, .digest(entry.digest)) == canonical { return entry }
-        var entry = entry
-        entry.digest = canonical
+    private func named(
+        _ entry: ReadReferrer?, _ canonical: Digest, in name: RepositoryName
+    ) async throws -> ReadReferrer? {
+        guard var entry, let digest = entry.descriptor?.digest else { return entry }
+        if digest == canonical { return entry }
+        if try await resolve(name, .digest(digest)) == canonical { return entry }
+        entry.descriptor?.digest = canonical
         return entry
     }
 }
