@@ -35,10 +35,13 @@ final class FolderSnapshots: Sendable {
 
     private let state = Mutex(State())
 
-    /// Names of one directory that are kept, in bytes; of a larger one it is a part, from where it was needed.
-    static let snapshotBytes = 4 << 20
+    /// Names of one directory that are kept when it is first asked for, in bytes.
+    private static let firstBytes = 4 << 20
+    /// The same when somebody goes on behind those; of a larger directory it is a part, from where it was needed. 100,000
+    /// tags of the greatest length fit.
+    private static let mostBytes = 16 << 20
     /// All that is kept.
-    static let totalBytes = 8 << 20
+    private static let totalBytes = 32 << 20
     /// Fewer names than these are read faster than they are looked after.
     static let fewestNames = 256
 
@@ -56,9 +59,13 @@ final class FolderSnapshots: Sendable {
         }
     }
 
-    /// Whether the names of a directory that was read from its beginning go on beyond what fits into a snapshot.
-    func isPartial(_ path: UnsafeRawBufferPointer) -> Bool {
-        state.withLock { $0.snapshots.contains { $0.path.elementsEqual(path) && $0.names.hasMore } }
+    /// How much of a directory is to be read for a page behind a name, and behind which name that begins.
+    func selection(_ path: UnsafeRawBufferPointer, behind name: [UInt8]) -> NameSelection {
+        let known = state.withLock { state in
+            state.snapshots.filter { $0.path.elementsEqual(path) && $0.names.hasMore }.map(\.names.byteCount).max()
+        }
+        guard let known else { return NameSelection(.init(bytes: Self.firstBytes), after: []) }
+        return NameSelection(.init(bytes: Self.mostBytes), after: known > Self.firstBytes ? name : [])
     }
 
     func keep(_ snapshot: Snapshot) {

@@ -103,9 +103,7 @@ extension FilesystemDriver {
         defer { snapshots.endReading() }
         let copy = fcntl(folder, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { return nil }
-        let start = snapshots.isPartial(relative) ? after : []
-        let names = try select(
-            OwnedDescriptor(copy), NameSelection(.init(bytes: FolderSnapshots.snapshotBytes), after: start), call)
+        let names = try select(OwnedDescriptor(copy), snapshots.selection(relative, behind: after), call)
         // The copy moved the place where the next reader begins.
         lseek(folder, 0, SEEK_SET)
         let snapshot = FolderSnapshots.Snapshot(path: [UInt8](relative), version: version, clock: clock, names: names)

@@ -126,15 +126,11 @@ struct LargeFolderTests {
 
     @Test("Pages of a folder with more names than are remembered are right everywhere", .timeLimit(.minutes(3)))
     func tooLarge() async throws {
-        // 6 MB of names.
-        let names = (10_000..<38_000).map { String(repeating: "x", count: 210) + "\($0)" }
+        // 19 MB of names.
+        let names = (10_000..<90_000).map { String(repeating: "x", count: 230) + "\($0)" }
         try await withFolder([]) { driver, folder in
             var generator = SeededGenerator(seed: 4)
-            for name in names.shuffled(using: &generator) {
-                let file = open("\(folder)/\(name)", O_CREAT | O_WRONLY, 0o600)
-                #expect(file >= 0)
-                close(file)
-            }
+            try fill(folder, with: names.shuffled(using: &generator))
             try await Task.sleep(for: settling)
             for _ in 0..<30 {
                 let start = Int.random(in: 0..<names.count, using: &generator)
@@ -143,6 +139,40 @@ struct LargeFolderTests {
             }
             #expect(try await driver.children("/many") == names)
             #expect(try await page(driver, behind: names.last, limit: 5).isEmpty)
+        }
+    }
+
+    @Test(
+        "100,000 of the longest tags are read twice at most, however many clients go through them",
+        .timeLimit(.minutes(3)))
+    func longest() async throws {
+        let names = (100_000..<200_000).map { String(repeating: "t", count: 122) + "\($0)" }
+        try await withFolder([]) { driver, folder in
+            try fill(folder, with: names)
+            try await Task.sleep(for: settling)
+            let watch = inotify_init1(Int32(IN_NONBLOCK))
+            defer { close(watch) }
+            #expect(inotify_add_watch(watch, folder, UInt32(IN_OPEN)) >= 0)
+            var starts = [0, 33_000, 66_000]
+            for _ in 0..<33 {
+                for client in starts.indices {
+                    let place = starts[client]
+                    let found = try await page(driver, behind: place == 0 ? nil : names[place - 1], limit: 1000)
+                    #expect(found == Array(names[place..<(place + 1000)]))
+                    starts[client] += 1000
+                }
+            }
+            // An event of 16 bytes for each time the folder was opened.
+            var events = [UInt8](repeating: 0, count: 1 << 16)
+            #expect(read(watch, &events, events.count) / 16 <= 2)
+        }
+    }
+
+    private func fill(_ folder: String, with names: [String]) throws {
+        for name in names {
+            let file = open("\(folder)/\(name)", O_CREAT | O_WRONLY, 0o600)
+            try #require(file >= 0)
+            close(file)
         }
     }
 }
