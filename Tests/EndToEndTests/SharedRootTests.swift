@@ -95,16 +95,49 @@ struct SharedRootTests {
         }
     }
 
-    @Test("A cancelled upload is gone in every process", .timeLimit(.minutes(1)))
+    @Test("A cancelled upload is gone in every process, with the folders that it made", .timeLimit(.minutes(1)))
     func cancelled() async throws {
-        try await withProcesses(2) { processes, _ in
-            let begun = try await processes[0].connect().beginUpload(in: "app")
+        try await withProcesses(2) { processes, directory in
+            let begun = try await processes[0].connect().beginUpload(in: "team/app")
             let patch = try await processes[0].connect().request("PATCH", begun, body: Data("some".utf8))
             let location = pathAndQuery(try #require(patch["Location"]))
             #expect(try await processes[1].connect().request("DELETE", location).status == 204)
             for process in processes {
                 #expect(try await process.connect().request("GET", location).status == 404)
                 #expect(try await process.connect().request("PATCH", location, body: Data("x".utf8)).status == 404)
+            }
+            let repositories = directory.path("root/docker/registry/v2/repositories")
+            #expect(!FileManager.default.fileExists(atPath: repositories + "/team"))
+        }
+    }
+
+    @Test("Uploads that are cancelled take no folder from those that go on", .timeLimit(.minutes(2)))
+    func cancelledBesideOthers() async throws {
+        try await withProcesses(2) { processes, _ in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for worker in 0..<6 {
+                    group.addTask {
+                        let connection = try await processes[worker % 2].connect()
+                        for round in 0..<40 {
+                            let blob = try await Blob("\(worker) \(round)")
+                            let name = "team/\(round / 10)"
+                            let begun = try await connection.beginUpload(in: name)
+                            let patch = try await connection.request("PATCH", begun, body: blob.bytes)
+                            #expect(patch.status == 202, "\(patch.text)")
+                            let location = pathAndQuery(try #require(patch["Location"]))
+                            if worker % 3 > 0 {
+                                #expect(try await connection.request("DELETE", location).status == 204)
+                                continue
+                            }
+                            let target = adding(digest: blob.digest, to: location)
+                            let put = try await connection.request("PUT", target, body: Data())
+                            #expect(put.status == 201, "\(put.text)")
+                            let get = try await connection.request("GET", "/v2/\(name)/blobs/\(blob.digest)")
+                            #expect(get.body == blob.bytes)
+                        }
+                    }
+                }
+                try await group.waitForAll()
             }
         }
     }

@@ -26,7 +26,7 @@ struct ListingTests {
         while true {
             names += page.names
             #expect(page.names.count <= limit)
-            guard page.hasMore, let last = page.names.last else { return names }
+            guard let last = page.next else { return names }
             #expect(page.names.count == limit)
             page = try await registry.catalog(after: last, limit: limit)
             #expect(!page.names.isEmpty, "a page that was promised")
@@ -83,6 +83,25 @@ struct ListingTests {
         let page = try await Registry(storage).catalog(after: nil, limit: 10)
         #expect(page.names == ["real"])
         #expect(!page.hasMore)
+    }
+
+    @Test("However many folders are no repositories, a page looks at so many, and the next goes on there")
+    func strangers() async throws {
+        let registry = Registry(storage)
+        for index in 0..<2200 {
+            storage.plant("x", at: "/docker/registry/v2/repositories/b\(1000 + index)/_uploads/x/data")
+        }
+        for name in ["a", "b2500", "b2500/deep", "c"] { plant(repository: name) }
+        var (names, last, pages): ([String], String?, Int) = ([], nil, 0)
+        repeat {
+            storage.forget()
+            let page = try await registry.catalog(after: last, limit: 10)
+            #expect(storage.calls.count < 1300)
+            names += page.names
+            (last, pages) = (page.next, pages + 1)
+        } while last != nil && pages < 10
+        #expect(names == ["a", "b2500", "b2500/deep", "c"])
+        #expect(pages == 3)
     }
 
     @Test("Neither names that no client can ask for are listed nor folders that can't be read, and all others are")

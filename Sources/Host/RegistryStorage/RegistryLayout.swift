@@ -70,6 +70,11 @@ public enum RegistryLayout {
                 """)
     }
 
+    /// The folder of all uploads of a repository.
+    public static func uploads(_ name: RepositoryName) -> StoragePath {
+        StoragePath(trusted: "\(repository(name))/_uploads")
+    }
+
     /// The folder of an upload.
     public static func upload(_ name: RepositoryName, _ id: UploadID) -> StoragePath {
         StoragePath(trusted: "\(repository(name))/_uploads/\(id)")

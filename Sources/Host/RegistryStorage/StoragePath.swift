@@ -33,6 +33,12 @@ public struct StoragePath: Hashable, Sendable, CustomStringConvertible {
         string.utf8.lastIndex(of: UInt8(ascii: "/")).map { string[string.utf8.index(after: $0)...] } ?? string[...]
     }
 
+    /// The path without its last segment; nil for the root.
+    public var parent: StoragePath? {
+        guard string != "/", let slash = string.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        return StoragePath(trusted: slash == string.startIndex ? "/" : String(string[..<slash]))
+    }
+
     /// The text.
     public var description: String { string }
 

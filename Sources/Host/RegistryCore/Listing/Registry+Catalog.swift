@@ -5,18 +5,22 @@ import RegistryStorage
 extension Registry {
     /// Names of repositories in a fixed order: component by component, a repository before those below it.
     ///
-    /// A page costs one listing for each name in it, and one for each folder on the way to the first.
+    /// A page costs one listing for each name in it, and one for each folder on the way to the first. Folders that are no
+    /// repositories, as uploads that never ended leave them, cost one each too, up to a bound: then the page ends before it
+    /// is full.
     /// - Parameters:
     ///   - last: begins behind this name, whether it exists or not.
     ///   - limit: how many.
     public func catalog(after last: String?, limit: Int) async throws(RegistryError) -> NamePage {
-        guard limit > 0 else { return NamePage(names: [], hasMore: false) }
+        guard limit > 0 else { return NamePage(names: [], next: nil) }
         return try await onWorker(of: driver) { [self] in
             // One more than asked for tells whether a further page follows.
             var walk = CatalogWalk(limit: limit == .max ? limit : limit + 1)
             let start = (last ?? "").split(separator: "/").map(String.init)
             try await visit(RegistryLayout.repositories, name: "", behind: start[...], &walk)
-            return NamePage(names: Array(walk.names.prefix(limit)), hasMore: walk.names.count > limit)
+            let names = Array(walk.names.prefix(limit))
+            if walk.names.count > limit { return NamePage(names: names, next: names.last) }
+            return NamePage(names: names, next: walk.isExhausted ? walk.position : nil)
         }
     }
 
@@ -44,6 +48,7 @@ extension Registry {
 
     /// Visits a folder that may be a repository: the listing of its children tells.
     private func visitRepository(_ folder: StoragePath, name: String, _ walk: inout CatalogWalk) async throws {
+        walk.visit(name)
         let marker = "_manifests"
         guard let page = try await children(of: folder, from: .start, walk) else { return }
         var isRepository = page.entries.contains { $0.name == marker }
@@ -107,7 +112,24 @@ extension Registry {
 private struct CatalogWalk {
     let limit: Int
     var names: [String] = []
-    var isFull: Bool { names.count >= limit }
+    /// The last folder that was looked at.
+    private(set) var position: String?
+    private var visits = 0
+    /// Folders to be looked at for one page.
+    private let budget: Int
+
+    init(limit: Int) {
+        self.limit = limit
+        budget = 1000 + 4 * min(limit, 1_000_000)
+    }
+
+    mutating func visit(_ name: String) {
+        visits += 1
+        position = name
+    }
+
+    var isExhausted: Bool { visits >= budget }
+    var isFull: Bool { names.count >= limit || isExhausted }
     /// Entries worth asking for: the names that are missing, and the three folders of the layout.
     var pageLimit: Int { min(997, max(1, limit - names.count)) + 3 }
 }

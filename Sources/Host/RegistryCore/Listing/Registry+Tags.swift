@@ -6,8 +6,10 @@ import Synchronization
 public struct NamePage: Sendable {
     /// The names, ascending.
     public let names: [String]
+    /// Behind which name a further page begins, whether it is one of these or not; nil if none follows.
+    public let next: String?
     /// Whether a further page may follow.
-    public let hasMore: Bool
+    public var hasMore: Bool { next != nil }
 }
 
 extension Registry {
@@ -22,7 +24,7 @@ extension Registry {
         let limit = limit ?? .max
         var names: [String] = []
         while names.count < limit, let next = try await listing.next(upTo: limit - names.count) { names += next }
-        return NamePage(names: names, hasMore: names.count >= limit && limit > 0)
+        return NamePage(names: names, next: names.count >= limit ? names.last : nil)
     }
 
     /// All tags of a repository, byte-wise ascending, however many: some at a time.

@@ -57,7 +57,7 @@ extension Registry {
         let hasher = hash(of: stat, reference)
         return try await onWorker(of: driver) { [self] in
             let path = RegistryLayout.uploadData(reference.name, reference.id)
-            do {
+            do throws(StorageError) {
                 let writer = try await driver.openWriter(
                     at: path, mode: .take(offset: hasher.count, etag: stat.etag), sizeHint: nil)
                 return StagedUpload(writer: writer, hasher: hasher)
@@ -154,6 +154,19 @@ extension Registry {
     func dropStaged(_ reference: UploadReference) async throws(RegistryError) {
         try await onWorker(of: driver) { [self] in
             try await removeTree(RegistryLayout.upload(reference.name, reference.id))
+            await removeEmptyFolders(reference.name)
+        }
+    }
+
+    /// Removes what an upload that came to nothing has made of its repository, so that clients can't fill the storage with
+    /// folders. One that isn't empty stays; whoever writes into it at this moment has the driver make it again.
+    func removeEmptyFolders(_ name: RepositoryName) async {
+        // Elsewhere there are no folders.
+        guard keepsObjects else { return }
+        var path: StoragePath? = RegistryLayout.uploads(name)
+        while let folder = path, folder != RegistryLayout.repositories {
+            do { try await driver.remove(folder, tree: false) } catch { return }
+            path = folder.parent
         }
     }
 }

@@ -17,7 +17,7 @@ extension RequestContext {
         }
         let page = try await registry.catalog(after: target["last"], limit: size)
         return json(
-            .ok, "{\"repositories\":\(JSONText.array(page.names))}\n", link(page.hasMore ? page.names.last : nil, size))
+            .ok, "{\"repositories\":\(JSONText.array(page.names))}\n", link(page.next, size))
     }
 
     /// `GET /v2/<name>/tags/list?n=&last=`
@@ -28,7 +28,7 @@ extension RequestContext {
         let limit = min(size, registry.settings.tagsMaximum)
         let page = try await registry.tags(repository, after: target["last"], limit: limit)
         let body = TagListBody.head(repository) + TagListBody.members(page.names) + TagListBody.tail
-        return json(.ok, body, link(page.hasMore ? page.names.last : nil, limit))
+        return json(.ok, body, link(page.next, limit))
     }
 
     /// Without a number nothing may be left out. What is more than a page is sent as it is read.
