@@ -6,7 +6,7 @@ import PluginKit
 final class Leftovers {
     /// Seconds. Puts take moments, and begin anew if their file is gone.
     static let putAge = 3600
-    /// Seconds; as long as Distribution keeps uploads.
+    /// Seconds; as long as Distribution keeps uploads. What lies below `_uploads` is the host's, to be kept or removed.
     static let writerAge = 7 * 86400
 
     /// Nanoseconds for a tree at a time.
@@ -17,7 +17,13 @@ final class Leftovers {
 
     private final class Folder {
         let stream: DirectoryStream
-        init(_ stream: consuming DirectoryStream) { self.stream = stream }
+        /// Whether uploads lie here, which the host lets end as the operator says.
+        let holdsUploads: Bool
+
+        init(_ stream: consuming DirectoryStream, holdsUploads: Bool) {
+            self.stream = stream
+            self.holdsUploads = holdsUploads
+        }
     }
 
     private var folders: [Folder] = []
@@ -31,7 +37,7 @@ final class Leftovers {
         while let folder = folders.last {
             // A folder that can't be read is left out.
             if let entry = (try? folder.stream.next()) ?? nil {
-                visit(entry, in: folder.stream.descriptor, until: end)
+                visit(entry, in: folder, until: end)
             } else {
                 folders.removeLast()
             }
@@ -40,23 +46,35 @@ final class Leftovers {
         return true
     }
 
-    private func visit(_ entry: DirectoryStream.Entry, in folder: Int32, until end: Int64) {
+    private func visit(_ entry: DirectoryStream.Entry, in parent: Folder, until end: Int64) {
+        let folder = parent.stream.descriptor
+        let isDirectory = self.isDirectory(entry, in: folder)
         // Our folders lie in the root alone: deeper, a folder of such a name is somebody's repository or tag.
         let isTop = folders.count == 1
         switch TemporaryName.purpose(of: entry.bytes) {
-        case .put? where entry.type == DT_DIR && isTop: removeTreeIfOld(entry.name, in: folder, until: end)
+        case .put? where isDirectory && isTop: removeTreeIfOld(entry.name, in: folder, until: end)
         case .tree? where isTop: removeTree(entry.name, in: folder, until: end)
-        case .put? where entry.type != DT_DIR: removeIfOld(entry.name, in: folder)
-        case .writer? where entry.type != DT_DIR: removeIfAbandoned(entry.name, in: folder)
+        case .put? where !isDirectory: removeIfOld(entry.name, in: folder)
+        case .writer? where !isDirectory:
+            if !parent.holdsUploads { removeIfAbandoned(entry.name, in: folder) }
         default:
-            if entry.type == DT_DIR, folders.count < Leftovers.deepest { enter(entry.name, in: folder) }
+            guard isDirectory, folders.count < Leftovers.deepest else { return }
+            let holdsUploads = parent.holdsUploads || entry.bytes.elementsEqual("_uploads".utf8)
+            enter(entry.name, in: folder, holdsUploads: holdsUploads)
         }
     }
 
-    private func enter(_ name: UnsafePointer<CChar>, in folder: Int32) {
+    /// Some file systems don't say what an entry is.
+    private func isDirectory(_ entry: DirectoryStream.Entry, in folder: Int32) -> Bool {
+        guard entry.type == DT_UNKNOWN else { return entry.type == DT_DIR }
+        var status = Glibc.stat()
+        return fstatat(folder, entry.name, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.isDirectory
+    }
+
+    private func enter(_ name: UnsafePointer<CChar>, in folder: Int32, holdsUploads: Bool = false) {
         let descriptor = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard descriptor >= 0, let stream = try? DirectoryStream(OwnedDescriptor(descriptor)) else { return }
-        folders.append(Folder(stream))
+        folders.append(Folder(stream, holdsUploads: holdsUploads))
     }
 
     private func removeTreeIfOld(_ name: UnsafePointer<CChar>, in folder: Int32, until end: Int64) {

@@ -6,8 +6,10 @@ import Testing
 struct LeftoverTests {
     private static let digits = String(repeating: "0123456789abcde", count: 2) + "0"
 
-    @Test("What crashes left goes after some days, unless it is young or in use", .timeLimit(.minutes(3)))
-    func sweep() async throws {
+    @Test(
+        "What crashes left goes after some days, unless it is young or in use, also where folders don't tell types",
+        .timeLimit(.minutes(3)), arguments: [true, false])
+    func sweep(tellsTypes: Bool) async throws {
         try await withRegistry { registry, directory in
             let root = directory.path("root")
             let image = try await ImageManifest(layers: [Blob.random(1000)])
@@ -23,6 +25,8 @@ struct LeftoverTests {
             ]
             let removed = ["\(root)/.removed.d\(Self.digits).tmp", "\(root)/removed.d\(Self.digits).tmp"]
             let young = ["\(folder)/.data.1.0\(Self.digits).tmp", "\(folder)/.data.1.f\(Self.digits).tmp"]
+            // What belongs to an upload goes when the operator says.
+            let upload = "\(root)/docker/registry/v2/repositories/app/_uploads/1/.data.0\(Self.digits).tmp"
             let locked = "\(folder)/.data.2.0\(Self.digits).tmp"
             // Names that only look like ours.
             var foreign = [
@@ -36,7 +40,7 @@ struct LeftoverTests {
                     "\($0).\(digit)\(Self.digits).tmp"
                 }
             }
-            foreign += folders.map { "\($0)/link" }
+            foreign += folders.map { "\($0)/link" } + [upload]
             for path in old.dropFirst() + young + foreign + [locked] + removed.map({ $0 + "/current/link" }) {
                 try write(path)
             }
@@ -46,7 +50,8 @@ struct LeftoverTests {
             defer { close(descriptor) }
             #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
 
-            let again = try await registry.restarted()
+            let again = try await registry.restarted(
+                environment: tellsTypes ? [:] : ["LD_PRELOAD": try await typesUnknown(in: directory)])
             try await eventually("what is old is gone", within: .seconds(30)) {
                 !(old + removed).contains { FileManager.default.fileExists(atPath: $0) }
             }
@@ -74,6 +79,56 @@ struct LeftoverTests {
             let catalog = try await connection.request("GET", "/v2/_catalog")
             #expect(catalog.text.contains("team/\(like)/app"), "\(catalog.text)")
         }
+    }
+
+    @Test(
+        "Uploads that nobody finished are removed as the operator says", .timeLimit(.minutes(2)),
+        arguments: [true, false])
+    func purge(isDryRun: Bool) async throws {
+        try await withTemporaryDirectory { directory in
+            let uploads = "root/docker/registry/v2/repositories/team/app/_uploads"
+            for (id, started) in [
+                ("old", "2020-01-02T03:04:05Z"), ("paused", "2020-01-02T03:04:05Z"), ("odd", "yesterday"),
+            ] {
+                try directory.write(started, to: "\(uploads)/\(id)/startedat")
+                try directory.write("bytes", to: "\(uploads)/\(id)/data")
+            }
+            let old = ["old/data", "old", "paused", "odd/data", "odd"].map { directory.path("\(uploads)/\($0)") }
+            try await age(old)
+            var configuration = Configuration.filesystem(directory.path("root"))
+            configuration.storage += """
+                \nmaintenance: {uploadpurging: {enabled: true, age: 168h, interval: 1s, dryrun: \(isDryRun)}}
+                """
+            try await withRegistry(in: directory, configuration) { registry in
+                try await eventually("the purge is over", within: .seconds(30)) {
+                    registry.process.log.contains("abandoned uploads were looked for")
+                }
+                let left = try FileManager.default.contentsOfDirectory(atPath: directory.path(uploads)).sorted()
+                #expect(left == (isDryRun ? ["odd", "old", "paused"] : ["odd", "paused"]))
+                #expect(registry.process.log.contains("found=1 removed=\(isDryRun ? 0 : 1)"))
+                #expect(registry.process.log.contains("team/app/_uploads/old"))
+            }
+        }
+    }
+
+    /// A library under which no folder tells what its entries are, as on some file systems.
+    private func typesUnknown(in directory: TemporaryDirectory) async throws -> String {
+        let source = try directory.write(
+            """
+            #define _GNU_SOURCE
+            #include <dirent.h>
+            #include <dlfcn.h>
+            struct dirent *readdir(DIR *folder) {
+                struct dirent *(*real)(DIR *) = (struct dirent * (*)(DIR *)) dlsym(RTLD_NEXT, "readdir");
+                struct dirent *entry = real(folder);
+                if (entry)
+                    entry->d_type = DT_UNKNOWN;
+                return entry;
+            }
+            """, to: "unknown.c")
+        let library = directory.path("unknown.so")
+        try await Command.run("cc", ["-shared", "-fPIC", "-o", library, source]).checked()
+        return library
     }
 
     /// Kills the server in the middle of an upload; the file that this leaves.

@@ -50,9 +50,11 @@ struct Registry: Sendable {
 
     /// Starts `server` on a configuration file that is there already.
     static func start(
-        _ configurationFile: String, port: Int, server: String = BuildProducts.server
+        _ configurationFile: String, port: Int, server: String = BuildProducts.server,
+        environment: [String: String?] = [:]
     ) async throws -> Registry {
-        let process = try ServerProcess(server, ["serve", configurationFile], logFile: configurationFile + ".log")
+        let process = try ServerProcess(
+            server, ["serve", configurationFile], environment: environment, logFile: configurationFile + ".log")
         let registry = Registry(port: port, process: process, configurationFile: configurationFile)
         try await process.ready {
             guard let connection = try? await registry.connect() else { return false }
@@ -63,8 +65,10 @@ struct Registry: Sendable {
     }
 
     /// The same server again, on the same port and configuration.
-    func restarted(as server: String = BuildProducts.server) async throws -> Registry {
-        try await Self.start(configurationFile, port: port, server: server)
+    func restarted(
+        as server: String = BuildProducts.server, environment: [String: String?] = [:]
+    ) async throws -> Registry {
+        try await Self.start(configurationFile, port: port, server: server, environment: environment)
     }
 }
 

@@ -184,7 +184,10 @@ struct SampleConfigurationTests {
         #expect(configuration.validation.platforms == .list)
         #expect(configuration.validation.platformList == [.init(architecture: "amd64", os: "linux")])
         #expect(configuration.validation.allowedURLs == ["^https?://([^/]+\\.)*example\\.com/"])
-        #expect(loaded.issues.map(\.path) == ["storage.maintenance.uploadpurging", "notifications"])
+        #expect(loaded.issues.map(\.path) == ["notifications"])
+        let purging = RegistryConfiguration.UploadPurging(
+            age: .seconds(168 * 3600), interval: .seconds(24 * 3600), isDryRun: false)
+        #expect(configuration.storage.uploadPurging == purging)
     }
 
     @Test("Without a file there is a registry for trying out")

@@ -1,7 +1,7 @@
 extension ConfigurationDecoder {
     private static let noDriver = RegistryConfiguration.Storage(
         driver: ComponentConfiguration(name: ""), operationTimeout: .zero, readOnly: true, deleteEnabled: false,
-        redirectDisabled: true)
+        redirectDisabled: true, uploadPurging: nil)
 
     mutating func storage() -> RegistryConfiguration.Storage {
         let section = reader("storage")
@@ -13,6 +13,12 @@ extension ConfigurationDecoder {
         }
         storage.operationTimeout = section.duration("operationtimeout")
         storage.readOnly = section.section("maintenance").section("readonly").boolean("enabled")
+        let purging = section.section("maintenance").section("uploadpurging")
+        if purging.boolean("enabled") {
+            storage.uploadPurging = RegistryConfiguration.UploadPurging(
+                age: purging.duration("age"), interval: purging.duration("interval"),
+                isDryRun: purging.boolean("dryrun"))
+        }
         storage.deleteEnabled = section.section("delete").boolean("enabled")
         storage.redirectDisabled = section.section("redirect").boolean("disable")
         return storage

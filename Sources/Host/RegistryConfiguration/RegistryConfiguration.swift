@@ -50,6 +50,18 @@ public struct RegistryConfiguration: Sendable, Equatable {
         public var deleteEnabled: Bool
         /// Whether clients are never sent to the storage service.
         public var redirectDisabled: Bool
+        /// Removal of uploads that nobody finished; nil: none.
+        public var uploadPurging: UploadPurging?
+    }
+
+    /// `storage.maintenance.uploadpurging`.
+    public struct UploadPurging: Sendable, Equatable {
+        /// Age at which an upload is removed.
+        public var age: Duration
+        /// Time between two runs.
+        public var interval: Duration
+        /// Whether it only reports.
+        public var isDryRun: Bool
     }
 
     /// `http`.

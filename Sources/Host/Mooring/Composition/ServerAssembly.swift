@@ -29,6 +29,7 @@ final class ServerAssembly: Sendable {
     private let configuration: RegistryConfiguration
     private let metrics = MetricsStore()
     private let server = Mutex<HTTPServer?>(nil)
+    private let purging = Mutex<Task<Void, Never>?>(nil)
     private let accessLog: AccessLog?
 
     init(_ configuration: RegistryConfiguration, logsTo target: LogTarget = .standardError) {
@@ -64,6 +65,7 @@ final class ServerAssembly: Sendable {
                 "address": "\(addresses.map(\.text).joined(separator: ", "))", "storage": "\(driver.name)",
                 "version": "\(Product.version)",
             ])
+        startPurging(registry)
         // A driver that remembers large folders has read this one before the first client asks.
         Task { _ = try? await registry.catalog(after: nil, limit: 1) }
     }
@@ -73,7 +75,10 @@ final class ServerAssembly: Sendable {
 
     /// Stops serving: running transfers may end, then plugins are stopped.
     func stop() async {
+        let purging = self.purging.withLock { $0.take() }
+        purging?.cancel()
         await stopServer()
+        await purging?.value
         await plugins.shutdown()
         _ = accessLog?.flush()
         flushLog()
@@ -107,6 +112,30 @@ final class ServerAssembly: Sendable {
                 metadata: ["reason": "\(error)"])
             return ""
         }
+    }
+
+    /// Removes uploads that nobody finished, from time to time. Of several processes that start together not all do it at
+    /// once.
+    private func startPurging(_ registry: Registry) {
+        guard let settings = configuration.storage.uploadPurging, !configuration.storage.readOnly else { return }
+        let first = min(settings.interval, .seconds(3600)) * Double.random(in: 0..<1)
+        let task = Task { [logger] in
+            var pause = first
+            while (try? await Task.sleep(for: pause)) != nil {
+                do {
+                    let outcome = try await registry.purgeUploads(olderThan: settings.age, isDryRun: settings.isDryRun)
+                    logger.info(
+                        "abandoned uploads were looked for",
+                        metadata: ["found": "\(outcome.found)", "removed": "\(outcome.removed)"])
+                } catch {
+                    if !Task.isCancelled {
+                        logger.warning("abandoned uploads can't be removed", metadata: ["error": "\(error.message)"])
+                    }
+                }
+                pause = settings.interval
+            }
+        }
+        purging.withLock { $0 = task }
     }
 
     private func openStorage() async throws -> any StorageDriver {

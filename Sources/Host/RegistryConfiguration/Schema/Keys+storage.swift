@@ -19,20 +19,19 @@ extension ConfigurationKey {
             ConfigurationKey("storage.maintenance.readonly", .section, "Read-only service."),
             ConfigurationKey("storage.maintenance.readonly.enabled", .boolean, default: "false", "Refuses all writes."),
             ConfigurationKey(
-                "storage.maintenance.uploadpurging", .section, status: .later,
-                "Removal of uploads that nobody finished."),
+                "storage.maintenance.uploadpurging", .section, "Removal of uploads that nobody finished."),
             ConfigurationKey(
-                "storage.maintenance.uploadpurging.enabled", .boolean, default: "true", status: .later,
-                "Switches it on."),
+                "storage.maintenance.uploadpurging.enabled", .boolean, default: "true",
+                "Switches it on. A read-only registry removes none."),
             ConfigurationKey(
-                "storage.maintenance.uploadpurging.age", .duration, default: "168h", status: .later,
-                "Age at which an upload is removed."),
+                "storage.maintenance.uploadpurging.age", .duration, default: "168h",
+                "Age at which an upload is removed if nothing was added to it since."),
             ConfigurationKey(
-                "storage.maintenance.uploadpurging.interval", .duration, default: "24h", status: .later,
-                "Time between two runs."),
+                "storage.maintenance.uploadpurging.interval", .duration(1_000_000_000...Int64.max), default: "24h",
+                "Time between two runs. The first is within the hour after the start."),
             ConfigurationKey(
-                "storage.maintenance.uploadpurging.dryrun", .boolean, default: "false", status: .later,
-                "Reports and removes nothing."),
+                "storage.maintenance.uploadpurging.dryrun", .boolean, default: "false",
+                "Reports in the log and removes nothing."),
             ConfigurationKey("storage.cache", .section, status: .accepted(noCache), "Cache of blob descriptors."),
             ConfigurationKey(
                 "storage.cache.blobdescriptor", .text, status: .accepted(noCache), "Distribution: inmemory or redis."),
