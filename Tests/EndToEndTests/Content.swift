@@ -44,8 +44,14 @@ struct ImageManifest: Sendable {
     let configuration: Blob
     let layers: [Blob]
     let manifest: Blob
+    /// The digest of the manifest that this one refers to.
+    let subject: String?
 
-    init(layers: [Blob], marker: String = UUID().uuidString) async throws {
+    init(layers: [Blob], marker: String = UUID().uuidString, subject: Blob? = nil) async throws {
+        self.subject = subject?.digest
+        let reference = subject.map {
+            #","subject":{"mediaType":"\#(Self.mediaType)","size":\#($0.bytes.count),"digest":"\#($0.digest)"}"#
+        }
         configuration = try await Blob(#"{"architecture":"amd64","os":"linux","author":"\#(marker)"}"#)
         self.layers = layers
         let descriptors = layers.map { layer in
@@ -56,7 +62,7 @@ struct ImageManifest: Sendable {
             {"schemaVersion":2,"mediaType":"\(Self.mediaType)",\
             "config":{"mediaType":"application/vnd.oci.image.config.v1+json",\
             "size":\(configuration.bytes.count),"digest":"\(configuration.digest)"},\
-            "layers":[\(descriptors.joined(separator: ","))]}
+            "layers":[\(descriptors.joined(separator: ","))]\(reference ?? "")}
             """)
     }
 

@@ -24,7 +24,10 @@ struct KillTests {
                 try await ledger.resumeUploads(at: registry)
                 // Contents that all pushers of the round have in common, so that they meet at the same files.
                 let shared = [try await PushLedger.image(), try await PushLedger.image()]
+                let deleter = Pusher(name: "d", registry: registry, ledger: ledger, shared: [])
+                let doomed = try await deleter.prepare(round: round)
                 await withTaskGroup { group in
+                    group.addTask { await deleter.delete(doomed) }
                     for pusher in 0..<Self.pushers {
                         group.addTask {
                             await Pusher(name: "p\(pusher)", registry: registry, ledger: ledger, shared: shared)
@@ -46,6 +49,8 @@ struct KillTests {
             print("\(Self.kills) kills: \(figures)")
             #expect(
                 figures.blobs > Self.kills && figures.tags > Self.kills / 8, "too little was pushed to say anything")
+            #expect(figures.deletions > Self.kills / 2, "too little was deleted to say anything")
+            #expect(figures.referrers > Self.kills / 4, "too few referrers were pushed to say anything")
             #expect(figures.unfinishedTags == 0, "a tag is listed and leads nowhere")
             #expect(figures.resumed > Self.kills / 10, "too few uploads were interrupted to say anything")
         }
@@ -65,20 +70,98 @@ private struct Pusher {
             do {
                 let common = Bool.random() ? shared.randomElement() : nil
                 let image = if let common { common } else { try await PushLedger.image() }
-                try await push(image, tag: "\(name)-\(round)-\(number % 3)", over: connection)
+                let tag = "\(name)-\(round)-\(number % 3)"
+                try await push(image, tag: tag, over: connection)
+                if Int.random(in: 0..<3) == 0 { try await sign(image, over: connection) }
+                if Int.random(in: 0..<3) == 0 {
+                    try await delete(image, tag: tag, isOwn: common == nil, over: connection)
+                }
             } catch let error as UnexpectedResponse {
                 Issue.record("\(error)")
             } catch { return }
         }
     }
 
-    private func push(_ image: ImageManifest, tag: String, over connection: RawConnection) async throws {
+    /// Images with a signature and a tag each, of which the first are to be deleted.
+    struct Doomed: Sendable {
+        var images: [(image: ImageManifest, tag: String)] = []
+        var signature: ImageManifest?
+    }
+
+    /// Pushes what is to be deleted when the server is killed, as there is seldom the time for both.
+    func prepare(round: Int) async throws -> Doomed {
+        let connection = try await registry.connect()
+        var doomed = Doomed()
+        for number in 0..<2 {
+            let image = try await ImageManifest(layers: [Blob.random(1000)])
+            let tag = "\(name)-\(round)-\(number)"
+            try await push(image, tag: tag, over: connection)
+            let signature = try await sign(image, over: connection)
+            doomed.images.append((image, tag))
+            if number == 0 { doomed.signature = signature }
+        }
+        return doomed
+    }
+
+    func delete(_ doomed: Doomed) async {
+        do {
+            let connection = try await registry.connect()
+            if let signature = doomed.signature { try await delete(signature, tag: nil, over: connection) }
+            for (image, tag) in doomed.images {
+                try await delete(image, tag: tag, isOwn: true, over: connection)
+            }
+        } catch let error as UnexpectedResponse {
+            Issue.record("\(error)")
+        } catch { return }
+    }
+
+    /// Pushes a manifest that refers to the image.
+    @discardableResult
+    private func sign(_ image: ImageManifest, over connection: RawConnection) async throws -> ImageManifest {
+        let signature = try await ImageManifest(layers: Array(image.layers.suffix(1)), subject: image.manifest)
+        try await push(signature, tag: nil, over: connection)
+        return signature
+    }
+
+    /// Deletes the tag, or what only this client has pushed: the manifest with its tag, and then a blob of it.
+    private func delete(_ image: ImageManifest, tag: String, isOwn: Bool, over connection: RawConnection) async throws {
+        if isOwn, Bool.random() { return try await delete(image, tag: tag, over: connection) }
+        await ledger.beginDeletion(ofTag: tag, manifest: nil)
+        try await delete("/v2/app/manifests/\(tag)", over: connection)
+        await ledger.acknowledgeDeletion(ofTag: tag, manifest: nil)
+    }
+
+    private func delete(_ image: ImageManifest, tag: String?, over connection: RawConnection) async throws {
+        let digest = image.manifest.digest
+        if let tag {
+            await ledger.beginDeletion(ofTag: tag, manifest: digest)
+        } else {
+            await ledger.beginDeletion(of: digest)
+        }
+        try await delete("/v2/app/manifests/\(digest)", over: connection)
+        if let tag {
+            await ledger.acknowledgeDeletion(ofTag: tag, manifest: digest)
+        } else {
+            await ledger.acknowledgeDeletion(of: digest)
+        }
+        let blob = image.configuration.digest
+        await ledger.beginDeletion(of: blob)
+        try await delete("/v2/app/blobs/\(blob)", over: connection)
+        await ledger.acknowledgeDeletion(of: blob)
+    }
+
+    private func delete(_ target: String, over connection: RawConnection) async throws {
+        let response = try await connection.request("DELETE", target)
+        guard response.status == 202 else { throw UnexpectedResponse(response) }
+    }
+
+    private func push(_ image: ImageManifest, tag: String?, over connection: RawConnection) async throws {
         for blob in image.blobs {
             await ledger.begin(blob: blob)
             try await push(blob, over: connection)
             await ledger.acknowledge(blob: blob)
         }
-        for reference in [image.manifest.digest, tag] {
+        for reference in [image.manifest.digest, tag].compactMap({ $0 }) {
             await ledger.begin(image, reference: reference)
             let response = try await connection.request(
                 "PUT", "/v2/app/manifests/\(reference)", headers: [("Content-Type", ImageManifest.mediaType)],

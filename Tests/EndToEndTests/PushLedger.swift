@@ -10,18 +10,22 @@ actor PushLedger {
         var manifests = 0
         var tags = 0
         var resumed = 0
+        var deletions = 0
+        var referrers = 0
         /// Tags that are listed and lead nowhere.
         var unfinishedTags = 0
 
         var description: String {
-            "\(blobs) blobs, \(manifests) manifests and \(tags) tags acknowledged, \(resumed) uploads resumed, "
-                + "\(unfinishedTags) tags listed without a link"
+            "\(blobs) blobs, \(manifests) manifests and \(tags) tags acknowledged, \(deletions) deletions, "
+                + "\(referrers) times a referrer in its list, \(resumed) uploads resumed, \(unfinishedTags) tags listed without a link"
         }
     }
 
     private struct TagState {
         var acknowledged: String?
         var begun: String?
+        /// Its deletion has begun.
+        var isGoing = false
     }
 
     private(set) var figures = Figures()
@@ -29,6 +33,9 @@ actor PushLedger {
     private var images: [String: ImageManifest] = [:]
     private var acknowledged: Set<String> = []
     private var tags: [String: TagState] = [:]
+    /// Blobs and manifests whose deletion has begun, and those of which it was acknowledged. Nobody pushes them again.
+    private var going: Set<String> = []
+    private var gone: Set<String> = []
     private var uploads: [Int: InterruptedUpload] = [:]
     private var nextUpload = 0
     /// What happened since the last check.
@@ -81,6 +88,33 @@ actor PushLedger {
 
     func forgetUpload(_ key: Int) { uploads[key] = nil }
 
+    // MARK: Deleting
+
+    /// - Parameter digest: the manifest's, if that goes too.
+    func beginDeletion(ofTag tag: String, manifest digest: String?) {
+        tags[tag, default: TagState()].isGoing = true
+        recent.tags.insert(tag)
+        if let digest { beginDeletion(of: digest) }
+    }
+
+    func acknowledgeDeletion(ofTag tag: String, manifest digest: String?) {
+        tags[tag] = TagState()
+        if let digest { acknowledgeDeletion(of: digest) } else { figures.deletions += 1 }
+    }
+
+    func beginDeletion(of digest: String) {
+        going.insert(digest)
+        if images[digest] == nil { recent.blobs.insert(digest) } else { recent.images.insert(digest) }
+    }
+
+    func acknowledgeDeletion(of digest: String) {
+        gone.insert(digest)
+        figures.deletions += 1
+    }
+
+    /// Whether something may be absent; what is gone must be.
+    private func mayBeAbsent(_ digest: String) -> Bool { !acknowledged.contains(digest) || going.contains(digest) }
+
     // MARK: Looking
 
     /// Checks what was pushed since the last time.
@@ -105,9 +139,9 @@ actor PushLedger {
     private func check(_ digests: Set<String>, _ manifests: Set<String>, over connection: RawConnection) async throws {
         for digest in digests {
             let response = try await connection.request("GET", "/v2/app/blobs/\(digest)")
-            if response.status == 404, !acknowledged.contains(digest) { continue }
+            if response.status == 404, mayBeAbsent(digest) { continue }
             let isWhole = response.status == 200 && response.body == blobs[digest]?.bytes
-            #expect(isWhole, "blob \(digest): \(response.status)")
+            #expect(isWhole && !gone.contains(digest), "blob \(digest): \(response.status)")
         }
         for digest in manifests { try await check(manifest: digest, by: digest, over: connection) }
     }
@@ -116,7 +150,9 @@ actor PushLedger {
         guard let state = tags[tag] else { return }
         let response = try await connection.request("HEAD", "/v2/app/manifests/\(tag)")
         let found = response.status == 200 ? response["Docker-Content-Digest"] : nil
-        #expect(found == state.acknowledged || found != nil && found == state.begun, "\(tag): \(response.status)")
+        let isExpected =
+            found == nil && state.isGoing || found == state.acknowledged || found != nil && found == state.begun
+        #expect(isExpected, "\(tag): \(response.status)")
         tags[tag] = TagState(acknowledged: found)
         if let found { try await check(manifest: found, by: tag, over: connection) }
     }
@@ -124,13 +160,26 @@ actor PushLedger {
     /// A manifest that can be read leads to blobs that can be read.
     private func check(manifest digest: String, by reference: String, over connection: RawConnection) async throws {
         let response = try await connection.request("GET", "/v2/app/manifests/\(reference)")
-        if response.status == 404, reference == digest, !acknowledged.contains(digest) { return }
+        if response.status == 404, reference == digest, mayBeAbsent(digest) { return }
         let image = images[digest]
         let isWhole = response.status == 200 && response.body == image?.manifest.bytes
-        #expect(isWhole, "\(reference): \(response.status)")
+        #expect(isWhole && !gone.contains(digest), "\(reference): \(response.status)")
+        if let subject = image?.subject { try await check(referrer: digest, of: subject, over: connection) }
         for blob in image?.blobs ?? [] {
             #expect(try await connection.request("HEAD", "/v2/app/blobs/\(blob.digest)").status == 200)
         }
+    }
+
+    /// A manifest that can be read is among the referrers of its subject, and so is nothing that can't.
+    private func check(referrer digest: String, of subject: String, over connection: RawConnection) async throws {
+        let list = try await connection.request("GET", "/v2/app/referrers/\(subject)")
+        let digests = (list.json["manifests"] as? [[String: Any]] ?? []).compactMap { $0["digest"] as? String }
+        #expect(digests.contains(digest), "\(list.status)")
+        for other in digests {
+            #expect(images[other]?.subject == subject)
+            #expect(try await connection.request("HEAD", "/v2/app/manifests/\(other)").status == 200)
+        }
+        figures.referrers += 1
     }
 
     /// Ends the uploads that were cut off, from where the registry says they are.
