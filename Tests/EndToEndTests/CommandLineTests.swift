@@ -122,6 +122,56 @@ struct CommandLineTests {
         }
     }
 
+    @Test("The check opens the files of TLS and names key and file", .timeLimit(.minutes(1)))
+    func tlsFiles() async throws {
+        try await withTemporaryDirectory { directory in
+            let junk = try directory.write("no certificate\n", to: "junk.pem")
+            let (good, key) = (directory.path("good.pem"), directory.path("key.pem"))
+            let other = directory.path("other.pem")
+            for (certificate, key) in [(good, key), (directory.path("unused.pem"), other)] {
+                let arguments = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+                try await Command.run(
+                    "openssl", arguments + ["-subj", "/CN=localhost", "-keyout", key, "-out", certificate]
+                ).checked()
+            }
+            func check(_ certificate: String, _ key: String) async throws -> CommandResult {
+                var configuration = Configuration.filesystem(directory.path("root"))
+                configuration.http = "tls: {certificate: \(certificate), key: \(key)}"
+                let file = try directory.write(configuration.yaml(address: "127.0.0.1:0"), to: "config.yml")
+                return try await mooring("config", "check", file)
+            }
+            #expect(try await check(good, key).isSuccess)
+            expectFailure(
+                try await check("/nowhere/a.pem", key),
+                saying: ["http.tls.certificate", "/nowhere/a.pem", "no such file"])
+            expectFailure(
+                try await check(good, "/nowhere/k.pem"), saying: ["http.tls.key", "/nowhere/k.pem", "no such file"])
+            expectFailure(try await check(junk, key), saying: ["http.tls.certificate", junk, "no certificate"])
+            expectFailure(try await check(good, junk), saying: ["http.tls.key", junk, "no private key"])
+            expectFailure(try await check(good, other), saying: ["http.tls: ", good, other])
+        }
+    }
+
+    @Test("Two plugins that offer one component are named by the check and the list", .timeLimit(.minutes(1)))
+    func twoPlugins() async throws {
+        try await withTemporaryDirectory { directory in
+            let folder = try directory.makeDirectory("plugins")
+            for name in ["libStorageMemory.so", "zz-inmemory.so"] {
+                try FileManager.default.copyItem(
+                    atPath: BuildProducts.plugin("StorageMemory"), toPath: "\(folder)/\(name)")
+            }
+            let configuration = Configuration(storage: "inmemory: {}", more: "plugins: {directories: [\(folder)]}")
+            let file = try directory.write(configuration.yaml(address: "127.0.0.1:0"), to: "config.yml")
+            // The one that is named after the component goes first.
+            let says = "\(folder)/zz-inmemory.so is used, not \(folder)/libStorageMemory.so"
+            for command in [["config", "check", file], ["plugin", "list", "--config", file]] {
+                let result = try await Command.run(BuildProducts.server, command, timeout: .seconds(20))
+                #expect(result.isSuccess)
+                #expect(result.errorText.contains(says), "\(result)")
+            }
+        }
+    }
+
     @Test("What is shown is what is in force, without secrets", .timeLimit(.minutes(1)))
     func show() async throws {
         try await withTemporaryDirectory { directory in

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import RegistryPlugins
 import RegistryStorage
 import TestSupport
@@ -45,6 +46,24 @@ struct LoadingTests {
         #expect(try fixture.host.inspect(fixture.library).info.components.first?.interface == "moor.storage/999")
         await expectRule(.componentExists, "storage.bad-info", "none of its kind") {
             try await fixture.open("bad-info")
+        }
+    }
+
+    @Test("Of two plugins that offer a component the first is used, and both are named")
+    func twoOfOne() async throws {
+        let library = try await PluginFixture.library("Tests/PluginContractTests/Fixtures/rogue.c")
+        let files = [try PluginFixture.copy(of: library), try PluginFixture.copy(of: library)]
+        for files in [files, files.reversed()] {
+            let log = LogRecord()
+            let host = PluginHost.forTests(files: files, logger: log.logger)
+            for _ in 0..<2 {
+                _ = try await host.openStorage(PluginComponent(name: "rogue-correct", options: "{}"))
+            }
+            let warnings = log.lines.filter { $0.level == .warning && $0.message.contains("rogue-correct") }
+            #expect(warnings.count == 1)
+            #expect(warnings.first?.message.contains("\(files[0]) is used, not \(files[1])") == true)
+            #expect(host.doubts == warnings.map(\.message))
+            await host.shutdown()
         }
     }
 

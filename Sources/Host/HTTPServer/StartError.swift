@@ -66,17 +66,48 @@ extension HTTPServerConfiguration.Address {
     }
 }
 
+extension HTTPServer {
+    /// Part of a TLS configuration.
+    public enum TLSPart: Sendable, Hashable {
+        /// The file of certificates.
+        case certificate
+        /// The file of the private key.
+        case privateKey
+        /// All together: that key and certificate belong together, and the cipher suites.
+        case combination
+    }
+
+    /// What keeps a TLS configuration from being used, as far as its files tell; empty: nothing.
+    public static func problems(
+        with tls: HTTPServerConfiguration.TLS
+    ) -> [(part: TLSPart, error: StartError)] {
+        var problems: [(part: TLSPart, error: StartError)] = []
+        do { _ = try TLSSetup.chain(tls) } catch { problems.append((.certificate, error)) }
+        do { _ = try TLSSetup.key(tls) } catch { problems.append((.privateKey, error)) }
+        guard problems.isEmpty else { return problems }
+        do { _ = try TLSSetup.context(tls, offersHTTP2: true) } catch { problems.append((.combination, error)) }
+        return problems
+    }
+}
+
 /// Makes the TLS context.
 enum TLSSetup {
+    static func chain(_ tls: HTTPServerConfiguration.TLS) throws(HTTPServer.StartError) -> [NIOSSLCertificate] {
+        try load(tls.certificateFile, "it holds no certificate in PEM form") {
+            try NIOSSLCertificate.fromPEMFile($0)
+        }
+    }
+
+    static func key(_ tls: HTTPServerConfiguration.TLS) throws(HTTPServer.StartError) -> NIOSSLPrivateKey {
+        try load(tls.privateKeyFile, "it holds no private key in PEM form, or an encrypted one") {
+            try NIOSSLPrivateKey(file: $0, format: .pem)
+        }
+    }
+
     static func context(
         _ tls: HTTPServerConfiguration.TLS, offersHTTP2: Bool
     ) throws(HTTPServer.StartError) -> NIOSSLContext {
-        let chain = try load(tls.certificateFile, "it holds no certificate in PEM form") {
-            try NIOSSLCertificate.fromPEMFile($0)
-        }
-        let key = try load(tls.privateKeyFile, "it holds no private key in PEM form, or an encrypted one") {
-            try NIOSSLPrivateKey(file: $0, format: .pem)
-        }
+        let (chain, key) = (try chain(tls), try key(tls))
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = tls.minimumVersion == .tls13 ? .tlsv13 : .tlsv12

@@ -91,6 +91,8 @@ public final class PluginHost: Sendable {
         var loaded: [String: LoadedPlugin] = [:]
         var failed: [String: PluginError] = [:]
         var instances: [PluginInstance] = []
+        /// What an operator may have meant otherwise, by component.
+        var doubts: [String: String] = [:]
     }
 
     /// - Parameters:
@@ -173,6 +175,10 @@ public final class PluginHost: Sendable {
             }
         }
         let loaded = state.withLock { Self.distinct($0.loaded) }
+        for component in Set(loaded.flatMap(\.info.components)) {
+            guard let used = try? find(component.name, component.interface, "component") else { continue }
+            noteOthers(than: used, component.name, component.interface)
+        }
         return (
             loaded.map { PluginSummary(path: $0.path, info: $0.info, abiRevision: $0.abiRevision) }, errors
         )
@@ -182,6 +188,9 @@ public final class PluginHost: Sendable {
     private static func distinct(_ loaded: [String: LoadedPlugin]) -> [LoadedPlugin] {
         loaded.filter { $0.key == $0.value.path }.values.sorted { $0.path < $1.path }
     }
+
+    /// What was found that an operator may have meant otherwise, such as two plugins that offer one component.
+    public var doubts: [String] { state.withLock { $0.doubts.values.sorted() } }
 
     /// Loads one file and tells what it is.
     public func inspect(_ path: String, sha256: String? = nil) throws -> PluginSummary {
@@ -239,26 +248,39 @@ public final class PluginHost: Sendable {
     /// The plugin that offers a component; loads what is needed to find it.
     private func find(_ component: String, _ interface: String, _ section: String) throws(PluginError) -> LoadedPlugin {
         for file in search.files { _ = try load(file) }
-        if let plugin = loaded(component, interface) { return plugin }
         // A file that is named after the component is tried first, so that the others needn't be loaded at all.
         let files = directoryFiles()
         let likely = files.filter { $0.path.lowercased().contains(component.lowercased()) }
         var errors: [PluginError] = []
-        for file in likely + files {
+        for file in search.files + likely + files {
             do {
                 let plugin = try load(file)
-                if plugin.offers(component, interface) { return plugin }
+                guard plugin.offers(component, interface) else { continue }
+                for file in likely { _ = try? load(file) }
+                noteOthers(than: plugin, component, interface)
+                return plugin
             } catch {
                 if !errors.contains(where: { $0.plugin == error.plugin }) { errors.append(error) }
             }
         }
+        // One that was asked for by its path alone.
+        let inspected = state.withLock { state in
+            Self.distinct(state.loaded).first { $0.offers(component, interface) }
+        }
+        if let inspected { return inspected }
         throw notFound(component, interface, section, errors)
     }
 
-    private func loaded(_ component: String, _ interface: String) -> LoadedPlugin? {
-        state.withLock { state in
-            Self.distinct(state.loaded).first { $0.offers(component, interface) }
+    /// Of several plugins that offer a component one is used, which may not be the one that was meant.
+    private func noteOthers(than used: LoadedPlugin, _ component: String, _ interface: String) {
+        let others = state.withLock { state in
+            Self.distinct(state.loaded).filter { $0.path != used.path && $0.offers(component, interface) }
         }
+        guard !others.isEmpty else { return }
+        let paths = others.map(\.path).joined(separator: ", ")
+        let doubt = "several plugins offer \(interface) \(component): \(used.path) is used, not \(paths)"
+        let isNews = state.withLock { $0.doubts.updateValue(doubt, forKey: "\(interface) \(component)") != doubt }
+        if isNews { logger.warning("\(doubt)") }
     }
 
     private func notFound(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import RegistryConfiguration
+import RegistryPlugins
 
 /// `mooring config`
 struct ConfigCommand: ParsableCommand {
@@ -13,7 +14,8 @@ struct ConfigCommand: ParsableCommand {
             commandName: "check",
             abstract: "Say what is wrong with a configuration; exit status 1 if anything is.",
             discussion: """
-                Unknown keys are errors here. The options of plugins are checked too, for which the plugins are loaded.
+                Unknown keys are errors here. The options of plugins are checked too, for which the plugins are loaded, and
+                the files of http.tls are opened.
                 """)
 
         @Argument(help: "The configuration.")
@@ -26,6 +28,9 @@ struct ConfigCommand: ParsableCommand {
             if let configuration = loaded.configuration {
                 let assembly = ServerAssembly(configuration, logsTo: .nothing)
                 var problems = Detached.value { await assembly.checkPlugins() } ?? []
+                problems += assembly.checkTLS()
+                _ = assembly.plugins.loadAll()
+                for doubt in assembly.plugins.doubts { Output.error("warning: \(doubt)") }
                 do { _ = try configuration.validation.urls() } catch {
                     problems.append("validation.manifests.urls: \(error)")
                 }

@@ -22,8 +22,10 @@ struct PluginCommand: ParsableCommand {
 
         func run() throws {
             let (configuration, _) = try ConfigurationFile.load(config)
-            let (plugins, errors) = ServerAssembly(configuration, logsTo: .nothing).plugins.loadAll()
+            let host = ServerAssembly(configuration, logsTo: .nothing).plugins
+            let (plugins, errors) = host.loadAll()
             for plugin in plugins { Output.line(plugin.line) }
+            for doubt in host.doubts { Output.error("warning: \(doubt)") }
             for error in errors { Output.error("\(error)") }
             if plugins.isEmpty && errors.isEmpty { Output.line("no plugins found") }
             if !errors.isEmpty { throw ExitCode(1) }

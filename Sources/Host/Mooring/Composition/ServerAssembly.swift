@@ -122,14 +122,16 @@ final class ServerAssembly: Sendable {
         let task = Task { [logger] in
             var pause = first
             while (try? await Task.sleep(for: pause)) != nil {
-                do {
+                do throws(RegistryError) {
                     let outcome = try await registry.purgeUploads(olderThan: settings.age, isDryRun: settings.isDryRun)
                     logger.info(
                         "abandoned uploads were looked for",
                         metadata: ["found": "\(outcome.found)", "removed": "\(outcome.removed)"])
                 } catch {
                     if !Task.isCancelled {
-                        logger.warning("abandoned uploads can't be removed", metadata: ["error": "\(error.message)"])
+                        logger.warning(
+                            "abandoned uploads can't be removed",
+                            metadata: ["error": "\(error.cause.map { "\($0)" } ?? error.message)"])
                     }
                 }
                 pause = settings.interval
@@ -179,6 +181,20 @@ final class ServerAssembly: Sendable {
             }
         }
         return problems
+    }
+
+    /// What keeps the files that `http.tls` names from being used, each with its key.
+    func checkTLS() -> [String] {
+        guard let tls = configuration.http.tls else { return [] }
+        return HTTPServer.problems(with: tls.serverTLS).map { part, error in
+            let key =
+                switch part {
+                case .certificate: ".certificate"
+                case .privateKey: ".key"
+                case .combination: ""
+                }
+            return "http.tls\(key): \(error)"
+        }
     }
 
     /// An error with the place in the configuration that it comes from.
