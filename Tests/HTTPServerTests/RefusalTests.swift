@@ -240,6 +240,21 @@ struct RefusalTests {
         await server.shutdown(drain: .zero)
     }
 
+    @Test("A connection too many gets the responder's words")
+    func connectionLimitBody() async throws {
+        var configuration = HTTPServerConfiguration(eventLoopThreads: 1)
+        configuration.limits.connections = 1
+        let server = HTTPServer(configuration: configuration, logger: silent, responder: Wordy())
+        guard case .tcp(_, let port)? = try await server.start().first else { throw Client.Failure(what: "address") }
+        let first = try Client(port: port)
+        try await first.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(try await first.answer().status == 200)
+        let second = try await Client(port: port).answer()
+        #expect(second.status == 503)
+        #expect(second.text == "refused 503")
+        await server.shutdown(drain: .zero)
+    }
+
     @Test("Heads at the limits are served")
     func headsAtTheLimit() async throws {
         try await withServer(
@@ -259,7 +274,12 @@ struct RefusalTests {
 
     @Test("A connection too many is answered 503; a freed place is given again")
     func connectionLimit() async throws {
-        try await withServer({ $0.limits.connections = 2 }, answering: Self.ok) { port in
+        let seen = Shared<[String]>([])
+        try await withServer(
+            { $0.limits.connections = 2 },
+            onExchange: { exchange in seen.update { $0.append("\(exchange.target) \(exchange.status.code)") } },
+            answering: Self.ok
+        ) { port in
             var clients = [try Client(port: port), try Client(port: port)]
             for client in clients {
                 try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -269,7 +289,9 @@ struct RefusalTests {
             let answer = try await third.answer()
             #expect(answer.status == 503)
             #expect(answer["connection"] == "close")
+            #expect(answer["retry-after"] == "1")
             #expect(try await third.isClosed())
+            #expect(seen.value == ["/ 200", "/ 200", "- 503"])
             clients.removeLast()
             try await eventually("a free place") {
                 let next = try Client(port: port)

@@ -144,13 +144,15 @@ struct ErrorTests {
         }
     }
 
-    @Test("What the server layer refuses has the envelope too", arguments: [400, 408, 414, 431, 501, 505])
+    @Test("What the server layer refuses has the envelope too", arguments: [400, 408, 414, 431, 501, 503, 505])
     func refusals(status: Int) throws {
         let response = API().responder.refusal(HTTPResponseStatus(statusCode: status))
         #expect(Int(response.status.code) == status)
         #expect(response.headers.first(name: "content-type") == "application/json")
         guard case .bytes(let bytes) = response.body else { throw CancellationError() }
         let object = try JSONSerialization.jsonObject(with: Data(bytes.readableBytesView)) as? [String: Any]
-        #expect((object?["errors"] as? [[String: Any]])?.count == 1)
+        let errors = try #require(object?["errors"] as? [[String: Any]])
+        #expect(errors.count == 1)
+        #expect(errors.first?["code"] as? String == (status == 503 ? "UNAVAILABLE" : "UNSUPPORTED"))
     }
 }

@@ -59,20 +59,11 @@ extension ExchangeHandler {
             if let body { bytes.writeImmutableBuffer(body) }
             context.write(NIOAny(bytes), promise: nil)
         }
-        report(response, to: head, bytesSent: UInt64(body?.readableBytes ?? 0))
+        loop.core.onExchange?(
+            .refused(
+                response, to: head, on: connection, version: isHTTP2 ? .http2 : .http1_1,
+                bytesSent: UInt64(body?.readableBytes ?? 0)))
         closeAfterFlush()
-    }
-
-    /// Tells the observer of a request that was refused; what could not be parsed of it is `-`.
-    private func report(_ response: HTTPResponse, to head: HTTPRequestHead?, bytesSent: UInt64) {
-        guard let onExchange = loop.core.onExchange else { return }
-        onExchange(
-            HTTPExchange(
-                method: head?.method ?? .RAW(value: "-"), target: head?.uri ?? "-",
-                version: head?.version ?? (isHTTP2 ? .http2 : .http1_1), requestHeaders: head?.headers ?? [:],
-                remoteAddress: connection.remoteAddress, isSecure: connection.isSecure, status: response.status,
-                responseHeaders: response.headers, bytesSent: bytesSent, bytesReceived: 0, duration: .zero,
-                isComplete: true))
     }
 
     /// Ends the connection (or the stream) when all that is written has left.

@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP2
 
 /// Watches an HTTP/2 connection: idle time, drain, and the end of its socket. Its streams look after themselves.
-final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable {
+final class HTTP2Connection: WatchedHandler, ChannelInboundHandler, @unchecked Sendable {
     // Guard: all mutable state is touched on `loop.loop` only.
     typealias InboundIn = HTTP2Frame
 
@@ -12,30 +12,9 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
     /// Largest frame that is taken; few clients use more than the default, and theirs are cheaper.
     static let frame = 256 * 1024
 
-    let loop: LoopContext
-    let connection: Connection
-    private var context: ChannelHandlerContext?
     private var streams = 0
-    private var mark: Int
     private var hasStreams = false
     private var isQuiescing = false
-    var watchIndex = -1
-
-    init(loop: LoopContext, connection: Connection) {
-        self.loop = loop
-        self.connection = connection
-        mark = loop.tick
-    }
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        loop.watch(self)
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        loop.unwatch(self)
-        self.context = nil
-    }
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.unwatch(self)
@@ -67,7 +46,7 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
         loop.loop.execute { self.abort() }
     }
 
-    func sweep(tick: Int) {
+    override func sweep(tick: Int) {
         guard streams <= 0 else { return }
         let waited = tick - mark
         if waited > loop.ticks.linger, isQuiescing {
@@ -78,14 +57,10 @@ final class HTTP2Connection: ChannelInboundHandler, Watched, @unchecked Sendable
     }
 
     /// Sends GOAWAY; the connection closes with its last stream.
-    func drain() {
+    override func drain() {
         guard !isQuiescing, let context else { return }
         isQuiescing = true
         mark = loop.tick
         context.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
-    }
-
-    func abort() {
-        context?.close(promise: nil)
     }
 }

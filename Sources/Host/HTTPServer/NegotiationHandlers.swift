@@ -4,41 +4,16 @@ import NIOHTTP1
 import NIOTLS
 
 /// Holds the place of the protocol's handlers until it is known which protocol it is, and bounds the time until then.
-class NegotiatingHandler: Watched {
-    let setup: ConnectionSetup
-    let loop: LoopContext
-    let connection: Connection
-    var context: ChannelHandlerContext?
-    var watchIndex = -1
-    private let start: Int
+class NegotiatingHandler: WatchedHandler {
+    private let setup: ConnectionSetup
 
     init(setup: ConnectionSetup, loop: LoopContext, connection: Connection) {
         self.setup = setup
-        self.loop = loop
-        self.connection = connection
-        start = loop.tick
+        super.init(loop: loop, connection: connection)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        loop.watch(self)
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        loop.unwatch(self)
-        self.context = nil
-    }
-
-    func sweep(tick: Int) {
-        if tick - start > loop.ticks.header { abort() }
-    }
-
-    func drain() {
-        abort()
-    }
-
-    func abort() {
-        context?.close(promise: nil)
+    override func sweep(tick: Int) {
+        if tick - mark > loop.ticks.header { abort() }
     }
 
     /// Adds the handlers of the protocol; false if that failed and the connection is closed.
@@ -101,71 +76,5 @@ final class PrefaceHandler: NegotiatingHandler, ChannelInboundHandler, Removable
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
-    }
-}
-
-/// Turns away a connection that is one too many: 503 on clear text, and closed.
-final class RejectingHandler: ChannelInboundHandler, Watched {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private static let answer =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
-
-    private let loop: LoopContext
-    private let connection: Connection
-    private let start: Int
-    private var context: ChannelHandlerContext?
-    var watchIndex = -1
-
-    init(loop: LoopContext, connection: Connection) {
-        self.loop = loop
-        self.connection = connection
-        start = loop.tick
-    }
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        loop.watch(self)
-        if context.channel.isActive { reject(context) }
-    }
-
-    func handlerRemoved(context: ChannelHandlerContext) {
-        loop.unwatch(self)
-        self.context = nil
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        reject(context)
-    }
-
-    /// What the client sends is dropped: a reset could destroy the answer before it is read.
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-    }
-
-    private func reject(_ context: ChannelHandlerContext) {
-        let limits = loop.core.configuration.limits
-        let excess = loop.core.activity.connections - limits.connections
-        guard !connection.isSecure, excess < 256 else {
-            context.close(promise: nil)
-            return
-        }
-        context.writeAndFlush(NIOAny(ByteBuffer(string: RejectingHandler.answer)), promise: nil)
-        context.close(mode: .output, promise: nil)
-    }
-
-    func sweep(tick: Int) {
-        if tick - start > 1 { abort() }
-    }
-
-    func drain() {
-        abort()
-    }
-
-    func abort() {
-        context?.close(promise: nil)
     }
 }

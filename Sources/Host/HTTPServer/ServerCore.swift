@@ -11,6 +11,7 @@ final class ServerCore: Sendable {
     let onExchange: (@Sendable (HTTPExchange) -> Void)?
     private let pool = Mutex<NIOThreadPool?>(nil)
     let activity = Activity()
+    let rejections = Rejections()
 
     init(
         configuration: HTTPServerConfiguration, logger: Logger, responder: any HTTPResponder,

@@ -68,7 +68,8 @@ public struct RegistryResponder: HTTPResponder {
 
     /// The answer to what the server refuses before it is a request.
     public func refusal(_ status: HTTPResponseStatus) -> HTTPResponse {
-        var error = RegistryError(.unsupported, Self.reasons[status.code] ?? "the request can't be understood")
+        let code: RegistryErrorCode = status == .serviceUnavailable ? .unavailable : .unsupported
+        var error = RegistryError(code, Self.reasons[status.code] ?? "the request can't be understood")
         error.status = Int(status.code)
         var headers = self.headers()
         headers.add(name: "Content-Type", value: "application/json")
@@ -80,6 +81,7 @@ public struct RegistryResponder: HTTPResponder {
         408: "the request did not come in time",
         414: "the target of the request is too long",
         431: "the header fields of the request are too many or too long",
+        503: "there are too many connections, or the server is going down",
         501: "the transfer coding or the method is not supported",
         505: "the version of HTTP is not supported",
     ]
