@@ -164,9 +164,17 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
     private var isGateClosed: Bool {
         switch phase {
         case .idle, .head: !queue.isEmpty
-        case .running: !queue.isEmpty || (isReceiving && exchange?.body.isFull ?? false)
+        case .running: !queue.isEmpty || (isReceiving && isBodyHeldBack)
         case .draining, .closing, .lingering, .closed: false
         }
+    }
+
+    /// Whether more of the body is to stay with the client. A stream costs its client nothing, a connection does.
+    private var isBodyHeldBack: Bool {
+        guard let exchange else { return false }
+        if exchange.body.isFull { return true }
+        guard isHTTP2, exchange.isLaunched, !exchange.body.isAwaited else { return false }
+        return !exchange.body.isWanted || exchange.body.memory?.isPressed == true
     }
 
     func reopenGate() {
@@ -216,7 +224,10 @@ final class ExchangeHandler: ChannelDuplexHandler, RequestBodyReader, Watched, @
             let body =
                 hasBody
                 ? HTTPRequestBody(loop: loop.loop, declaredLength: traits.declaredLength, isEmpty: false) : .none
-            if hasBody { body.reader = self }
+            if hasBody {
+                body.reader = self
+                body.memory = parent?.bodies
+            }
             serial &+= 1
             exchange = Exchange(
                 serial: serial, head: head, traits: traits, body: body,

@@ -12,9 +12,16 @@ final class HTTP2Connection: WatchedHandler, ChannelInboundHandler, @unchecked S
     /// Largest frame that is taken; few clients use more than the default, and theirs are cheaper.
     static let frame = 256 * 1024
 
+    /// Of its streams.
+    let bodies: BodyMemory
     private var streams = 0
     private var hasStreams = false
     private var isQuiescing = false
+
+    override init(loop: LoopContext, connection: Connection) {
+        bodies = BodyMemory(limit: loop.core.configuration.limits.connectionBodyBytes, partOf: loop.core.bodies)
+        super.init(loop: loop, connection: connection)
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.unwatch(self)

@@ -16,7 +16,8 @@ public enum HTTPRequestBodyError: Error, Hashable, Sendable {
 }
 
 /// The body of a request, as it comes. What is not asked for is not read from the connection: at most about two
-/// batches of 1 MiB are in memory.
+/// batches of 1 MiB are in memory. Of an HTTP/2 stream nothing is read before the responder asks for the first time, and
+/// nothing ahead while many streams hold much (`Limits.bodyBytes`); the client then has sent a window of 1 MiB at most.
 public final class HTTPRequestBody: @unchecked Sendable {  // Guard: all mutable state is touched on `loop` only;
     // `prepared` has its own lock.
 
@@ -55,6 +56,10 @@ public final class HTTPRequestBody: @unchecked Sendable {  // Guard: all mutable
     private var grewSinceTimer = false
     /// Bytes that have arrived.
     private(set) var received: UInt64 = 0
+    /// Whether the responder has asked for bytes.
+    private(set) var isWanted = false
+    /// Where the bytes that wait are counted; nil: nowhere.
+    var memory: BodyMemory?
     /// Whom to tell that there is room again; nil once the exchange is over.
     weak var reader: (any RequestBodyReader)?
 
@@ -63,6 +68,8 @@ public final class HTTPRequestBody: @unchecked Sendable {  // Guard: all mutable
         self.declaredLength = declaredLength
         self.isEmpty = isEmpty
     }
+
+    deinit { memory?.add(-buffered) }
 
     /// A body that is all there; for tests of responders.
     public convenience init(_ bytes: ByteBuffer) {
@@ -115,6 +122,7 @@ extension HTTPRequestBody {
         received &+= UInt64(count)
         guard case .open = progress, count > 0 else { return }
         buffered += count
+        memory?.add(count)
         grewSinceTimer = true
         if count < HTTPRequestBody.smallSlice, !slices.isEmpty {
             appendCopy(of: slice)
@@ -206,12 +214,14 @@ extension HTTPRequestBody {
         guard buffered > 0 else { return nil }
         let batch = slices
         drop()
+        isWanted = true
         reader?.bodyWanted()
         return batch
     }
 
     private func drop() {
         slices = []
+        memory?.add(-buffered)
         buffered = 0
         tailIsOwn = false
     }
@@ -232,6 +242,7 @@ extension HTTPRequestBody {
             return
         }
         waiter = continuation
+        isWanted = true
         reader?.bodyWanted()
         settle()
     }

@@ -59,6 +59,11 @@ public struct HTTPServerConfiguration: Sendable {
         public var streamResets: Int = 200
         /// Bytes of an unread request body that are read and dropped to keep the connection.
         public var drainedBodyBytes: Int = 256 * 1024
+        /// Bytes of request bodies that wait for their responders, of all HTTP/2 streams; above, and above the next one,
+        /// streams are read only while their responder waits.
+        public var bodyBytes: Int = 64 * 1024 * 1024
+        /// The same for the streams of one connection.
+        public var connectionBodyBytes: Int = 16 * 1024 * 1024
 
         /// The defaults.
         public init() {}

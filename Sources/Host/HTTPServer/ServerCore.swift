@@ -12,6 +12,8 @@ final class ServerCore: Sendable {
     private let pool = Mutex<NIOThreadPool?>(nil)
     let activity = Activity()
     let rejections = Rejections()
+    /// Of all HTTP/2 connections.
+    let bodies: BodyMemory
 
     init(
         configuration: HTTPServerConfiguration, logger: Logger, responder: any HTTPResponder,
@@ -21,6 +23,7 @@ final class ServerCore: Sendable {
         self.logger = logger
         self.responder = responder
         self.onExchange = onExchange
+        bodies = BodyMemory(limit: configuration.limits.bodyBytes)
     }
 
     /// Threads for reading what is not in memory; they start with the first use.

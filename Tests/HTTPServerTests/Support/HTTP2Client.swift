@@ -51,22 +51,49 @@ final class HTTP2Client {
     /// Reads until a stream has ended or was reset.
     func outcome(of stream: UInt32) async throws -> Outcome {
         while true {
-            let head = try await client.bytes(9)
-            let payload = try await client.bytes(Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2]))
-            let id = UInt32(head[5]) << 24 | UInt32(head[6]) << 16 | UInt32(head[7]) << 8 | UInt32(head[8])
-            var outcome = outcomes[id] ?? Outcome()
-            switch head[3] {
-            case 0: outcome.body += String(decoding: payload, as: UTF8.self)
-            case 1:
-                var block = ByteBuffer(bytes: payload)
-                let fields = try decoder.decodeHeaders(from: &block)
-                outcome.status = fields.first(name: ":status").flatMap { Int($0) } ?? 0
-            case 3: outcome.reset = payload.reduce(0) { $0 << 8 | UInt32($1) }
-            default: continue
-            }
-            outcomes[id] = outcome
-            let isEnd = head[3] == 3 || (head[3] < 2 && head[4] & 1 == 1)
-            if isEnd, id == stream { return outcome }
+            let frame = try await frame()
+            let isEnd = frame.type == 3 || (frame.type < 2 && frame.flags & 1 == 1)
+            if isEnd, frame.stream == stream { return outcomes[stream] ?? Outcome() }
         }
+    }
+
+    /// Waits until the server has read all that was sent so far.
+    func ping() async throws {
+        for _ in 0..<2 {
+            try await client.send(RawHTTP2.frame(type: 6, flags: 0, stream: 0, [0, 1, 2, 3, 4, 5, 6, 7]))
+            while true {
+                let frame = try await frame()
+                if frame.type == 6, frame.flags & 1 == 1 { break }
+            }
+            // What the first one sets going is done before the second.
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    /// Bytes by which the server has widened the windows of streams.
+    private(set) var windowUpdates: [UInt32: Int] = [:]
+
+    /// Reads a frame and takes note of it.
+    private func frame() async throws -> (type: UInt8, flags: UInt8, stream: UInt32) {
+        let head = try await client.bytes(9)
+        let payload = try await client.bytes(Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2]))
+        let id = UInt32(head[5]) << 24 | UInt32(head[6]) << 16 | UInt32(head[7]) << 8 | UInt32(head[8])
+        var outcome = outcomes[id] ?? Outcome()
+        let number = payload.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
+        switch head[3] {
+        case 0: outcome.body += String(decoding: payload, as: UTF8.self)
+        case 1:
+            var block = ByteBuffer(bytes: payload)
+            let fields = try decoder.decodeHeaders(from: &block)
+            outcome.status = fields.first(name: ":status").flatMap { Int($0) } ?? 0
+        case 3: outcome.reset = number
+        case 4 where head[4] & 1 == 0:
+            // What the server announces holds once it is acknowledged.
+            try await client.send(RawHTTP2.frame(type: 4, flags: 1, stream: 0, []))
+        case 8: windowUpdates[id, default: 0] += Int(number & 0x7fff_ffff)
+        default: break
+        }
+        outcomes[id] = outcome
+        return (head[3], head[4], id)
     }
 }
