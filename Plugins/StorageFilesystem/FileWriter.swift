@@ -120,7 +120,9 @@ final class FileWriter: BlockingObjectWriter, @unchecked Sendable {
         }
     }
 
-    func close() {}
+    /// Lets go of the bytes. Closing the file wouldn't do: a child that a fork of this process has just made holds it too,
+    /// until it runs its program.
+    func close() { _ = flock(file.descriptor.raw, LOCK_UN) }
 }
 
 // MARK: - Opening

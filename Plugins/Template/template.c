@@ -129,7 +129,7 @@ static struct stream *new_stream(const struct op *o) {
 static void close_stream(void *obj) {
     struct stream *r = obj;
     if (r && r->fd >= 0)
-        close(r->fd); /* which unlocks the bytes of a writer */
+        flock(r->fd, LOCK_UN), close(r->fd); /* a child of a fork may hold the file, and with it the lock of a writer */
     free(r);
 }
 static bool open_object(struct op *o, struct stream *r) {

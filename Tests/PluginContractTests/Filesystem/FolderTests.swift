@@ -101,6 +101,28 @@ struct FolderTests {
         }
     }
 
+    @Test("Suspended bytes are free although a child process still has their file open")
+    func inheritedDescriptor() async throws {
+        try await StorageDriverUnderTest.filesystem.withStore { store in
+            let writer = try await store.driver.writer("/o")
+            try await writer.append([1, 2, 3])
+            // As a fork does for the time until the child runs its program.
+            let own = (3..<1024).filter { (descriptor: Int32) in
+                let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+                return link?.hasPrefix(store.directory + "/.o.") == true
+            }
+            let copy = dup(try #require(own.first))
+            defer { close(copy) }
+            let token = writer.resumeToken
+            await writer.close()
+            let again = try await store.driver.append("/o", at: 3, token: token)
+            try await again.append([4])
+            try await again.commit(checksum: "", if: nil)
+            await again.close()
+            #expect(try await store.driver.get("/o") == [1, 2, 3, 4])
+        }
+    }
+
     @Test("Of bytes suspended in the same moment those written last are the newest")
     func newest() async throws {
         try await StorageDriverUnderTest.filesystem.withStore { store in
