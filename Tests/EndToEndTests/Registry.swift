@@ -23,9 +23,14 @@ struct Configuration: Sendable {
         \(indented(storage))
         http:
           addr: \(address)
-        \(indented(http))
+        \(indented(http + patience))
         \(more)
         """
+    }
+
+    /// On a busy machine a test may not come to its next request for a minute.
+    private var patience: String {
+        http.contains("timeouts:") ? "" : "\ntimeouts: {header: 10m, idle: 10m, stall: 10m}"
     }
 
     private func indented(_ lines: String) -> String {
