@@ -34,11 +34,20 @@ extension RequestContext {
     }
 
     private func redirect(_ name: RepositoryName, _ digest: Digest) async throws -> String? {
-        let address = request.remoteAddress.prefix(
-            upTo: request.remoteAddress.lastIndex(of: ":") ?? request.remoteAddress.endIndex)
-        return try await registry.redirect(
-            name, digest, headOnly: isHead, clientAddress: String(address),
+        try await registry.redirect(
+            name, digest, headOnly: isHead, clientAddress: clientAddress,
             userAgent: request.headers.first(name: "User-Agent") ?? "")
+    }
+
+    /// Where the client seems to be, as Distribution sees it: what a proxy in front says first, else who is connected. Good
+    /// for choosing between places that have the content, and for nothing that must be true.
+    private var clientAddress: String {
+        let forwarded = request.headers.first(name: "X-Forwarded-For")?.split(separator: ",").first
+        let named = forwarded.map { $0.drop { $0 == " " }.prefix { $0 != " " } }
+        if let named, !named.isEmpty, named.utf8.count <= 45 { return String(named) }
+        if let real = request.headers.first(name: "X-Real-Ip"), !real.isEmpty, real.utf8.count <= 45 { return real }
+        let address = request.remoteAddress
+        return String(address[..<(address.lastIndex(of: ":") ?? address.endIndex)].filter { $0 != "[" && $0 != "]" })
     }
 
     private func contentHeaders(_ digest: Digest) -> HTTPHeaders {
