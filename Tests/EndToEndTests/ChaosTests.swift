@@ -50,6 +50,8 @@ struct ChaosTests {
                 let after = try Footprint(of: registry.process.identifier)
                 #expect(after.threads <= before.threads + 8, "\(before) \(after)")
                 print("chaos: \(await pushed.figures)")
+                let errors = registry.process.log.split(separator: "\n").filter { $0.contains("http.response.status=500") }
+                #expect(errors.isEmpty, "\(errors.prefix(5).joined(separator: "\n"))")
             }
             // Without chaos: what was acknowledged is there and whole, and nothing else is seen under its name.
             try await withRegistry(in: directory, configuration(directory, chaos: false)) { registry in
@@ -67,7 +69,8 @@ struct ChaosTests {
             let figures = await pushed.figures
             #expect(figures.pushed == Self.rounds + 16)
             #expect(figures.refused > 0, "chaos that nobody noticed shows nothing")
-            #expect(try leftovers(below: directory.path("root")) == [])
+            let left = try leftovers(below: directory.path("root"))
+            #expect(left.isEmpty, "\(left)")
         }
     }
 

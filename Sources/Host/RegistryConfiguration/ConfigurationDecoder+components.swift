@@ -76,7 +76,8 @@ extension ConfigurationDecoder {
     }
 
     private mutating func options(_ node: YAMLNode?, path: String) -> PluginOptions {
-        guard let node, node.entries != nil else { return PluginOptions(origins: ["": node?.origin ?? .standard]) }
+        guard let node else { return PluginOptions() }
+        guard node.entries != nil else { return PluginOptions(origins: ["": node.origin]) }
         let json = JSONText.of(node)
         for pointer in json.unrepresentable {
             report(

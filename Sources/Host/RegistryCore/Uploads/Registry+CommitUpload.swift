@@ -115,8 +115,10 @@ extension Registry {
 
     /// The blob is in the repository: what is left of its session is no reason to fail any more.
     private func sweep(_ reference: UploadReference) async {
-        do {
-            try await removeTree(RegistryLayout.upload(reference.name, reference.id))
+        do throws(StorageError) {
+            try await persistently { () throws(StorageError) in
+                try await removeTree(RegistryLayout.upload(reference.name, reference.id))
+            }
         } catch {
             logger.warning(
                 "the rest of an upload was not removed",
@@ -143,7 +145,7 @@ extension Registry {
         } catch {
             await uncancelled { [self] in
                 try? await onWorker(of: driver) {
-                    try? await upload.cancel()
+                    try? await persistently { () throws(StorageError) in try await upload.cancel() }
                     await upload.close()
                 }
             }

@@ -36,11 +36,8 @@ extension Registry {
     ) async throws {
         let path = RegistryLayout.uploadData(reference.name, reference.id)
         if let upload, !upload.isCommitted, !upload.isClosed {
-            guard before.count > 0 else {
-                try await upload.cancel()
-                return uploads.forgetStaged(reference.key)
-            }
-            // If this fails, the bytes are suspended, or it did its work after all.
+            // If this fails, the bytes are suspended; or a commit did its work whose answer was lost.
+            if before.count == 0, await dropped(upload) { return uploads.forgetStaged(reference.key) }
             _ = try? await publish(upload, reference)
         }
         var found = try await object(at: path)
@@ -53,6 +50,16 @@ extension Registry {
         let kept = try await driver.openWriter(
             at: path, mode: .take(offset: before.count, etag: found.etag), sizeHint: nil)
         try await publish(StagedUpload(writer: kept, hasher: before), reference)
+    }
+
+    /// Whether the bytes of a writer could be dropped.
+    private func dropped(_ upload: StagedUpload) async -> Bool {
+        do throws(StorageError) {
+            try await persistently { () throws(StorageError) in try await upload.cancel() }
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// Takes back what was appended. A driver that can't cut off gets the bytes published at their staging place, where

@@ -35,7 +35,13 @@ func doneVoid(_ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_e
 }
 
 func doneNumber(_ context: UnsafeMutableRawPointer?, _ error: UnsafePointer<moor_error>?, _ value: UInt64) {
-    finish(context, error) { _, _ in value }
+    finish(context, nil) { _, identity throws(StorageError) in
+        guard let error else { return value }
+        // Beside an error the offset that is still known good.
+        var failure = StorageError(error, identity)
+        if failure.durableOffset == nil { failure.durableOffset = value }
+        throw failure
+    }
 }
 
 func doneBuffer(

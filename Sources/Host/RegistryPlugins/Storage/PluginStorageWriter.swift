@@ -5,7 +5,7 @@ import Synchronization
 
 /// A writer behind the C table of a plugin.
 final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable {
-    // @unchecked: the table never changes; `isClosed` is atomic; `offset` belongs to the one call at a time.
+    // @unchecked: the table never changes; `isClosed` is atomic; the offsets belong to the one call at a time.
 
     let resumeToken: [UInt8]
     private let table: moor_writer
@@ -13,7 +13,10 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
     private let driver: PluginStorageDriver
     private let isClosed = Atomic<Bool>(false)
     private let isTableClosed = Atomic<Bool>(false)
+    /// How many bytes the plugin has accepted.
     private var offset: UInt64
+    /// How many it may have accepted, where a write failed: its answer may have been lost.
+    private var reach: UInt64
 
     init(_ opened: OpenedWriter, path: String, driver: PluginStorageDriver) {
         table = opened.table
@@ -21,6 +24,7 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
         self.driver = driver
         resumeToken = opened.token
         offset = table.durable_offset
+        reach = offset
     }
 
     deinit {
@@ -75,7 +79,7 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
         for part in parts { count += UInt64(part.readableBytes) }
         let slot = try CallSlots.acquire()
         slot.store(parts: parts)
-        return try advance(to: try await run(slot, .write), by: count)
+        return try await advance(by: count) { () throws(StorageError) in try await run(slot, .write) }
     }
 
     func write(_ file: StorageFileRange) async throws(StorageError) -> UInt64 {
@@ -86,26 +90,40 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
         slot.arguments.flags = UInt32(bitPattern: file.descriptor.number)
         slot.arguments.number1 = file.offset
         slot.arguments.number2 = file.length
-        let reached: UInt64 = try await run(slot, .writeFile)
-        // The descriptor is borrowed until here.
-        return try withExtendedLifetime(file) { () throws(StorageError) in try advance(to: reached, by: file.length) }
+        // The descriptor is borrowed until the end.
+        defer { withExtendedLifetime(file) {} }
+        return try await advance(by: file.length) { () throws(StorageError) in try await run(slot, .writeFile) }
     }
 
-    private func advance(to reached: UInt64, by count: UInt64) throws(StorageError) -> UInt64 {
-        let (expected, overflow) = offset.addingReportingOverflow(count)
-        guard !overflow, reached == expected else {
+    private func advance(
+        by count: UInt64, _ write: () async throws(StorageError) -> UInt64
+    ) async throws(StorageError) -> UInt64 {
+        let (most, overflow) = reach.addingReportingOverflow(count)
+        let reached: UInt64
+        do throws(StorageError) {
+            reached = try await write()
+        } catch {
+            if !overflow, !error.hadNoEffect { reach = most }
+            if let known = error.durableOffset, known <= reach { offset = known }
+            throw error
+        }
+        // All or none: after a failure before, from where that one left it.
+        guard !overflow, reached >= count, reached <= most, reached == most || isUncertain else {
             throw identity.violation(
                 .lengthsInRange, "write reached \(reached) from \(offset) with \(count) bytes")
         }
-        offset = reached
+        (offset, reach) = (reached, reached)
         return reached
     }
+
+    /// Whether it isn't known how much was accepted.
+    private var isUncertain: Bool { reach != offset }
 
     func sync() async throws(StorageError) -> UInt64 {
         guard table.sync_writer != nil else { return offset }
         let slot = try CallSlots.acquire()
         let durable: UInt64 = try await run(slot, .sync)
-        guard durable <= offset else {
+        guard durable <= reach else {
             throw identity.violation(.lengthsInRange, "\(durable) bytes are durable of \(offset) accepted")
         }
         return durable
@@ -116,7 +134,7 @@ final class PluginStorageWriter: StorageWriter, CallTarget, @unchecked Sendable 
         slot.arguments.path2 = slot.store(checksum)
         slot.arguments.condition = slot.store(condition)
         let found: FoundStat = try await run(slot, .commit)
-        guard found.size == offset else {
+        guard found.size == offset || isUncertain && found.size <= reach else {
             throw identity.violation(
                 .lengthsInRange, "commit published \(found.size) bytes of \(offset) accepted")
         }
