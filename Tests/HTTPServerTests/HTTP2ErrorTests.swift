@@ -1,4 +1,5 @@
 import HTTPServer
+import NIOCore
 import NIOHTTP1
 import Testing
 
@@ -40,6 +41,38 @@ struct HTTP2ErrorTests {
             #expect(outcome.body == "x hello")
             try await client.head(5, HTTP2Client.request("GET", "/"), ends: true)
             #expect(try await client.outcome(of: 5).status == 200)
+        }
+    }
+
+    @Test(
+        "A client that is uploading has time to take note of an early answer before its stream is reset",
+        arguments: [true, false])
+    func earlyAnswer(ends: Bool) async throws {
+        try await withServer({ configuration in
+            configuration.h2c = true
+            configuration.timeouts.linger = ends ? .seconds(60) : .milliseconds(200)
+        }) { _ in
+            HTTPResponse(status: .unauthorized, body: .bytes(ByteBuffer(string: "no")))
+        } test: { port in
+            let client = try await HTTP2Client(port: port)
+            try await client.ping()
+            try await client.head(1, HTTP2Client.request("POST", "/"), ends: false)
+            // More than the server reads to keep a connection.
+            for _ in 0..<40 { try await client.data(1, [UInt8](repeating: 0x61, count: 16_384), ends: false) }
+            let answer = try await client.outcome(of: 1)
+            #expect(answer.status == 401 && answer.body == "no")
+            if ends {
+                try await client.ping()
+                #expect(client.seen(of: 1).reset == nil)
+                try await client.data(1, [], ends: true)
+                try await client.ping()
+                #expect(client.seen(of: 1).reset == nil)
+            } else {
+                try await eventually("the reset") {
+                    try await client.ping()
+                    return client.seen(of: 1).reset == 0
+                }
+            }
         }
     }
 

@@ -73,8 +73,9 @@ extension ExchangeHandler {
         mark = loop.tick
         if isHTTP2 {
             context.flush()
-            // RFC 9113 §8.1: when the answer has left, the rest of the request is of no interest.
-            if isReceiving { streamEnd?.whenSuccess { [self] in reset(.noError) } }
+            // RFC 9113 §8.1: when the answer has left, the rest of the request is of no interest. A client that is still
+            // sending is given time to take note of the answer: some take a reset for a failure, whatever came before.
+            if isReceiving { streamEnd?.whenSuccess { [self] in lingerStream() } }
             return
         }
         // A client that is still sending would get a reset, which can destroy the answer before it is read.
@@ -103,6 +104,14 @@ extension ExchangeHandler {
         phase = .lingering
         mark = loop.tick
         context.close(mode: .output, promise: nil)
+        reopenGate()
+    }
+
+    /// Reads on, and drops what comes, until the client ends its request.
+    private func lingerStream() {
+        guard phase == .closing else { return }
+        phase = .lingering
+        mark = loop.tick
         reopenGate()
     }
 
@@ -175,7 +184,13 @@ extension ExchangeHandler {
         case .closing:
             checkWrites(tick)
         case .lingering:
-            if waited > ticks.linger { abort() }
+            guard waited > ticks.linger else { break }
+            if isHTTP2 {
+                phase = .closing
+                reset(.noError)
+            } else {
+                abort()
+            }
         case .closed:
             break
         }

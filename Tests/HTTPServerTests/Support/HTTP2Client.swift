@@ -48,6 +48,9 @@ final class HTTP2Client {
         return bytes + [UInt8(count)] + text.utf8
     }
 
+    /// What has come of a stream so far.
+    func seen(of stream: UInt32) -> Outcome { outcomes[stream] ?? Outcome() }
+
     /// Reads until a stream has ended or was reset.
     func outcome(of stream: UInt32) async throws -> Outcome {
         while true {
