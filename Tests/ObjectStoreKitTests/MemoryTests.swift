@@ -66,7 +66,7 @@ struct MemoryTests {
         let pool = PartPool(limit: 10, patience: 200, host: TestHost().host)
         guard let first = pool.tryMake(capacity: 10) else { throw noPart }
         let (seconds, error) = await timed { _ = try await pool.make(capacity: 10, .soon).capacity }
-        #expect(error == nil && seconds > 0.1 && seconds < 3)
+        #expect(error == nil && seconds > 0.1 && seconds < 30)
         #expect(first.capacity == 10)
         let alone = PartPool(limit: 10, host: TestHost().host)
         #expect(try await alone.make(capacity: 1000, .soon).capacity == 1000)
@@ -84,7 +84,7 @@ struct MemoryTests {
         try await Task.sleep(for: .milliseconds(100))
         if !isDeadline { task.cancel() }
         let (seconds, error) = await task.value
-        #expect(seconds < 3)
+        #expect(seconds < 30)
         #expect(error?.kind == (isDeadline ? .timeout : .cancelled))
         #expect((first.capacity, pool.used) == (10, 10))
     }

@@ -26,9 +26,7 @@ struct CurlFailure {
             (.unavailable, .tls, nil)
         case CURLE_PARTIAL_FILE: (.unavailable, .truncated, .connection)
         case CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_SEND_FAIL_REWIND:
-            // Bytes of a body that came already were the beginning of something longer.
-            transfer.head.isComplete
-                ? (.unavailable, .truncated, .connection) : (.unavailable, .reset, .connection)
+            (.unavailable, rupture(of: transfer), .connection)
         case CURLE_WEIRD_SERVER_REPLY, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_CONTENT_ENCODING:
             (.corrupt, .header, nil)
         case CURLE_TOO_MANY_REDIRECTS: (.config, .response, nil)
@@ -36,5 +34,11 @@ struct CurlFailure {
         case CURLE_OUT_OF_MEMORY: (.internalFailure, .other, nil)
         default: (.unavailable, .other, .connection)
         }
+    }
+
+    /// Where a connection broke. What came of a body was the beginning of something longer.
+    private static func rupture(of transfer: Transfer) -> StoreError.Cause {
+        if transfer.timesSent == 0 { return .connect }
+        return transfer.head.isComplete ? .truncated : .reset
     }
 }

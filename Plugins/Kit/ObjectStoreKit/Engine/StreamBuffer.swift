@@ -3,11 +3,10 @@ import Synchronization
 
 /// The bytes between the engine's thread, which fills blocks, and the reader of a stream, which takes them.
 ///
-/// At most `limit` bytes wait; then the transfer is paused. Small pieces are gathered for a moment, since each costs its
-/// reader a change of thread.
+/// A block of bytes waits for a slow reader, two for one who had to wait himself; then the transfer is paused. Small pieces
+/// are gathered for a moment, since each costs its reader a change of thread.
 final class StreamBuffer: Sendable {
     static let blockSize = 256 << 10
-    private static let limit = 2 * blockSize
     /// How long bytes that don't fill a block may wait for more: nanoseconds.
     static let patience: Int64 = 2_000_000
 
@@ -23,6 +22,7 @@ final class StreamBuffer: Sendable {
         var block: Block?
         var used = 0
         var count = 0
+        var limit = blockSize
         var isPaused = false
         var end: Result<Void, StoreError>?
         var waiter: Waiter?
@@ -71,7 +71,7 @@ extension StreamBuffer {
         let lent = UncheckedBox(bytes)
         return state.withLock { state in
             if state.end != nil { return .closed }
-            if state.count > 0, state.count + lent.value.count > Self.limit {
+            if state.count > 0, state.count + lent.value.count > state.limit {
                 state.isPaused = true
                 return .full
             }
@@ -125,6 +125,7 @@ extension StreamBuffer {
                 }
                 state.waiter = waiter
                 if state.end != nil || state.count >= waiter.wanted { return state.serve() }
+                state.limit = 2 * Self.blockSize
                 isPending = state.count > 0
                 return nil
             }
@@ -207,7 +208,7 @@ extension StreamBuffer.State {
             pieces[first] = .init(owner: piece.owner, bytes: rest)
         }
         count -= part.count
-        let resumes = isPaused && count <= StreamBuffer.blockSize
+        let resumes = isPaused && count <= limit / 2
         if resumes { isPaused = false }
         return .bytes(owner: piece.owner, part, resumes: resumes)
     }

@@ -81,9 +81,12 @@ extension Transfer {
         return socket
     }
 
-    /// The connection stands, and the request goes out now. False: it mustn't.
+    /// The connection stands, and the request goes out now. False: it mustn't, because it did before.
+    ///
+    /// Only reading may be repeated without a word: who put or removed something has to know that it may have been done
+    /// already when the answer to the second time says that it is there, or gone.
     func willSend() -> Bool {
-        if timesSent > 0, !request.isIdempotent {
+        if timesSent > 0, !request.isSafe {
             verdict = failure(
                 .unavailable, "the connection broke before the answer", cause: .reset, retry: .connection)
             return false

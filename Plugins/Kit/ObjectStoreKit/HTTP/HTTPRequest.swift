@@ -66,10 +66,17 @@ public struct HTTPRequest: Sendable {
     /// The whole address. It may hold a signature: not for log lines.
     public var url: String { endpoint.url + target }
 
+    private static func isPathByte(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "?") && byte != UInt8(ascii: "#")
+    }
+
+    /// Whether sending it twice can't even be noticed.
+    var isSafe: Bool { method == .get || method == .head || maximumRedirects > 0 }
+
     /// What makes the request impossible to send; nil if nothing does.
     var fault: String? {
         if !endpoint.isValid { return "the endpoint \(endpoint.authority) is no host and port" }
-        let isPath = path.utf8.first == UInt8(ascii: "/") && path.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        let isPath = path.utf8.first == UInt8(ascii: "/") && path.utf8.allSatisfy(Self.isPathByte)
         if !isPath { return "the path of the request isn't encoded" }
         return headers.isValid ? nil : "a header of the request holds a character that it must not"
     }

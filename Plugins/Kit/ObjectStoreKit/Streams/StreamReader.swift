@@ -36,7 +36,6 @@ public final class StreamReader: ObjectReader {
         self.operation = operation
         self.subject = subject
         self.reopen = reopen
-        if length == 0 { stream.close() }
     }
 
     /// The next bytes; none at the end.
@@ -61,13 +60,11 @@ public final class StreamReader: ObjectReader {
     }
 
     private func advance(by count: Int) {
-        let finished = state.withLock { state -> HTTPStream? in
+        state.withLock { state in
             state.offset += UInt64(count)
             state.remaining -= UInt64(count)
             state.reopenings = 0
-            return state.remaining == 0 ? state.stream : nil
         }
-        finished?.close()
     }
 
     /// The store ended the body in good order, but too early.
