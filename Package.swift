@@ -95,6 +95,7 @@ let package = Package(
         .library(name: "MiddlewareRewrite", type: .dynamic, targets: ["MiddlewareRewrite"]),
         .library(name: "MiddlewareCloudFront", type: .dynamic, targets: ["MiddlewareCloudFront"]),
         .library(name: "MiddlewareChaos", type: .dynamic, targets: ["MiddlewareChaos"]),
+        .library(name: "StorageAzure", type: .dynamic, targets: ["StorageAzure"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -171,6 +172,7 @@ let package = Package(
         plugin("MiddlewareRewrite"),
         plugin("MiddlewareCloudFront", ["ObjectStoreKit"]),
         plugin("MiddlewareChaos"),
+        plugin("StorageAzure", ["ObjectStoreKit"]),
 
         // Tests.
         .target(

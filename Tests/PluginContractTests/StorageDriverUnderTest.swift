@@ -22,12 +22,14 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
     var tellsAbsenceInBatches = true
     /// Every call is a request to a server: what only repeats is repeated less.
     var isRemote = false
+    /// The most names of a path.
+    var mostSegments = 512
     let open: @Sendable (_ directory: String) async throws -> any StorageDriver
 
     var testDescription: String { name }
 
     static let all = [
-        filesystem, memory, template, threaded, stacked, exported, gcs,
+        filesystem, memory, template, threaded, stacked, exported, gcs, azure,
     ]
 
     static let persistent = all.filter(\.isPersistent)
@@ -94,7 +96,7 @@ enum TestPlugins {
     private static let shared = Task {
         PluginHost.forTests(files: [
             BuildProducts.plugin("StorageFilesystem"), BuildProducts.plugin("StorageMemory"),
-            BuildProducts.plugin("StorageGCS"),
+            BuildProducts.plugin("StorageGCS"), BuildProducts.plugin("StorageAzure"),
             try await PluginFixture.library(templateSource), try await PluginFixture.library(rogueSource),
             try await PluginFixture.library(passthroughSource),
         ])

@@ -82,6 +82,9 @@ public struct ListPage: Sendable {
     /// How many entries it holds.
     public var count: Int { entries.count }
 
+    /// The name, or in a walk the relative path, of the last entry.
+    public var lastName: [UInt8]? { entries.last.map { Array(arena[($0.start + prefixCount)..<$0.end]) } }
+
     /// Appends an entry by its name, or in a walk by its path relative to the listed one. Size and time may be 0.
     public mutating func append(
         _ name: UnsafeRawBufferPointer, _ kind: ObjectStat.Kind, size: UInt64 = 0, modifiedNanoseconds: Int64 = 0

@@ -15,7 +15,7 @@ class Fault:
     """
 
     def __init__(self, kind, method="", target="", times=1, skip=0, status=503, code="ServerBusy", bytes=0, seconds=0,
-                 retry_after=None):
+                 retry_after=None, message="A fault."):
         self.kind = kind
         self.method = method
         self.target = target
@@ -26,6 +26,7 @@ class Fault:
         self.bytes = bytes
         self.seconds = seconds
         self.retry_after = retry_after
+        self.message = message
 
     def matches(self, method, target):
         return (not self.method or method == self.method) and self.target in target
@@ -38,7 +39,7 @@ class Fault:
         headers = {"x-ms-error-code": self.code, "x-ms-request-id": "fault"}
         if self.retry_after is not None:
             headers["Retry-After"] = str(self.retry_after)
-        body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{self.code}</Code><Message>A fault.</Message></Error>'
+        body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{self.code}</Code><Message>{self.message}</Message></Error>'
         return self.status, headers, [body.encode()]
 
     def changed(self, segments):

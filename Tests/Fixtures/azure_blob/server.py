@@ -13,7 +13,7 @@ import faults
 import identity
 import listing
 import operations
-from blobs import Account, Container
+from blobs import Account, Container, Content
 from credentials import authenticate
 from errors import Refusal, container_not_found, invalid_query, new_request_id
 from versions import version_of
@@ -112,6 +112,13 @@ class Service:
         if name == "settings" and request.method == "POST":
             self.settings.update(json.loads(request.body))
             return 200, {}, [b"{}"]
+        if name == "blocks" and request.method == "POST":
+            return self._seed(json.loads(request.body))
+        if name.startswith("containers/") and request.method == "POST":
+            for account in self.accounts.values():
+                with account.lock:
+                    account.containers.setdefault(name.removeprefix("containers/"), Container(name))
+            return 200, {}, [b"{}"]
         if name == "requests" and request.method == "GET":
             return 200, {"Content-Type": "application/json"}, [json.dumps(list(self.log)).encode()]
         if name == "requests" and request.method == "DELETE":
@@ -121,6 +128,14 @@ class Service:
             return 200, {}, [json.dumps({"issued": self.identities.issued}).encode()]
         return 404, {}, [b"{}"]
 
+    def _seed(self, values):
+        """Puts blocks that wait at a name, of one byte each: more than a test could put one by one."""
+        container = self.accounts[values["account"]].containers[values["container"]]
+        waiting = container.uncommitted.setdefault(values["name"], {})
+        for number, block in enumerate(values["blocks"]):
+            waiting[block] = Content([bytes([number % 251])])
+        return 200, {}, [b"{}"]
+
     def _storage(self, request, version):
         parts = request.raw_path.split("/", 3)[1:]
         account = self.accounts.get(parts[0])
@@ -128,6 +143,8 @@ class Service:
             raise Refusal(404, "ResourceNotFound", "The specified resource does not exist.")
         container_name = urllib.parse.unquote(parts[1]) if len(parts) > 1 and parts[1] else None
         blob_name = urllib.parse.unquote(parts[2]) if len(parts) > 2 and parts[2] else None
+        if blob_name is not None and (len(blob_name) > 1024 or blob_name.count("/") >= 254):
+            raise Refusal(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
         grant = authenticate(request, version, (container_name, blob_name), account, self)
         kind = request.query.get("restype")
         if container_name is None:

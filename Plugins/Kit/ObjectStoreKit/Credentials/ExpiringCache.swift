@@ -15,7 +15,7 @@ public final class ExpiringCache<Value: Sendable>: Sendable {
         var flight: Task<Value, any Error>?
         /// Counts flights, so that one that was replaced doesn't clear its successor.
         var number: UInt64 = 0
-        /// After a fetch ahead of time has failed: when to try again.
+        /// When to fetch ahead of time again, at the earliest.
         var pause: Timestamp?
     }
 
@@ -87,7 +87,8 @@ public final class ExpiringCache<Value: Sendable>: Sendable {
             guard state.number == number else { return }
             state.flight = nil
             if let fetched { state.current = fetched }
-            state.pause = fetched == nil ? Timestamp.now().adding(seconds: 10) : nil
+            // Also behind a success: an issuer may give a credential that ends soon, again and again.
+            state.pause = Timestamp.now().adding(seconds: 10)
         }
     }
 }
