@@ -58,8 +58,11 @@ struct Registry: Sendable {
         _ configurationFile: String, port: Int, server: String = BuildProducts.server,
         environment: [String: String?] = [:]
     ) async throws -> Registry {
+        // What this machine says of Amazon and of proxies is for other programs.
+        let own: [String: String?] = ["AWS_CA_BUNDLE": nil, "http_proxy": nil, "https_proxy": nil]
         let process = try ServerProcess(
-            server, ["serve", configurationFile], environment: environment, logFile: configurationFile + ".log")
+            server, ["serve", configurationFile], environment: own.merging(environment) { $1 },
+            logFile: configurationFile + ".log")
         let registry = Registry(port: port, process: process, configurationFile: configurationFile)
         try await process.ready {
             guard let connection = try? await registry.connect() else { return false }

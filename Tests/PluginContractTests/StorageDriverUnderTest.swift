@@ -24,13 +24,18 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
     var isRemote = false
     /// The most names of a path.
     var mostSegments = 512
+    /// Bytes of a path that every store of the driver takes.
+    var longestPath = 1024
     let open: @Sendable (_ directory: String) async throws -> any StorageDriver
 
     var testDescription: String { name }
 
+    /// All of them, or those whose name contains `MOORING_DRIVER`, for who works on one.
     static let all = [
-        filesystem, memory, template, threaded, stacked, exported, gcs, azure,
-    ]
+        filesystem, memory, template, threaded, stacked, exported, gcs, azure, seaweed, moto,
+    ].filter { subject in
+        ProcessInfo.processInfo.environment["MOORING_DRIVER"].map { subject.name.contains($0) } ?? true
+    }
 
     static let persistent = all.filter(\.isPersistent)
 
@@ -77,6 +82,28 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
             }.description
     }
 
+    /// A store that verifies signatures, knows conditions, and lists folders as a file system does.
+    static let seaweed = s3("s3 on SeaweedFS", keepsEmptyPrefixes: true) { try await S3Server.seaweed() }
+    /// Amazon's behaviour as its test double has it: keys in bytewise order, parts of 5 MiB at least.
+    static let moto = s3("s3 on moto") { try await S3Server.moto() }
+
+    private static func s3(
+        _ name: String, keepsEmptyPrefixes: Bool = false, server: @escaping @Sendable () async throws -> S3Server
+    ) -> StorageDriverUnderTest {
+        var subject = StorageDriverUnderTest(
+            name: name, isPersistent: true, keepsEmptyPrefixes: keepsEmptyPrefixes
+        ) { directory in
+            let options = try await server().options(root: String(directory.dropFirst()))
+            return try await TestPlugins.host().openStorage(PluginComponent(name: "s3", options: options))
+        }
+        subject.hasFlatKeys = true
+        subject.tellsAbsenceInBatches = false
+        subject.isRemote = true
+        // Of the 1024 bytes of a key some are the root's, and some a suspended writer's.
+        subject.longestPath = 800
+        return subject
+    }
+
     private static func plugin(
         _ name: String, isPersistent: Bool, keepsEmptyPrefixes: Bool = false,
         options: @escaping @Sendable (String) -> String
@@ -96,7 +123,7 @@ enum TestPlugins {
     private static let shared = Task {
         PluginHost.forTests(files: [
             BuildProducts.plugin("StorageFilesystem"), BuildProducts.plugin("StorageMemory"),
-            BuildProducts.plugin("StorageGCS"), BuildProducts.plugin("StorageAzure"),
+            BuildProducts.plugin("StorageGCS"), BuildProducts.plugin("StorageAzure"), BuildProducts.plugin("StorageS3"),
             try await PluginFixture.library(templateSource), try await PluginFixture.library(rogueSource),
             try await PluginFixture.library(passthroughSource),
         ])

@@ -55,14 +55,19 @@ extension UploadReference {
 enum Keeping: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case asObjects = "bytes kept as an object"
     case suspended = "bytes kept by a writer"
+    case adopted = "bytes kept by a writer, which can publish them elsewhere"
     case unnamed = "bytes kept as an object without a tag"
 
     var testDescription: String { rawValue }
 
     func storage() -> TestStorage {
-        TestStorage(
-            capabilities: self == .suspended ? TestStorage.suspending : TestStorage.able, namesWriters: self != .unnamed
-        )
+        let capabilities =
+            switch self {
+            case .asObjects, .unnamed: TestStorage.able
+            case .suspended: TestStorage.suspending
+            case .adopted: TestStorage.suspending.union(.adopt)
+            }
+        return TestStorage(capabilities: capabilities, namesWriters: self != .unnamed)
     }
 }
 

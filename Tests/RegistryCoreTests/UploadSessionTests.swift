@@ -52,7 +52,8 @@ struct UploadSessionTests {
         storage.forget()
         session = try await registry.append(.text("two"), to: UploadReference(name, session), at: nil)
         let chunk: [TestStorage.Call.Kind] =
-            keeping == .suspended ? [.append, .write, .sync, .suspend] : [.stat, .take, .write, .commit, .suspend]
+            keeping == .suspended || keeping == .adopted
+            ? [.append, .write, .sync, .suspend] : [.stat, .take, .write, .commit, .suspend]
         #expect(storage.calls.map(\.kind) == chunk)
         storage.forget()
         try await registry.commitUpload(
@@ -60,6 +61,7 @@ struct UploadSessionTests {
         let end: [TestStorage.Call.Kind] =
             switch keeping {
             case .suspended: [.append, .commit, .suspend, .stat, .move, .put, .removeTree]
+            case .adopted: [.append, .commit, .suspend, .put, .removeTree]
             case .asObjects: [.stat, .move, .stat, .stat, .move, .put, .removeTree]
             // Without a tag nobody knows whose bytes they are.
             case .unnamed: [.stat, .move, .stat, .openReader, .read, .read, .stat, .move, .put, .removeTree]

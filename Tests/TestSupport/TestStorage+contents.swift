@@ -87,11 +87,11 @@ extension TestStorage.State {
     }
 
     mutating func resume(
-        _ path: StoragePath, _ token: [UInt8], _ offset: UInt64?
+        _ path: StoragePath, _ token: [UInt8], _ offset: UInt64?, adopts: Bool
     ) throws(StorageError) -> (key: String, offset: UInt64) {
         let newest = suspended.filter { $0.value.path == path.string }.max { $0.value.order < $1.value.order }?.key
         let key = token.isEmpty ? newest : String(decoding: token, as: UTF8.self)
-        guard let key, let found = suspended[key], found.path == path.string else {
+        guard let key, let found = suspended[key], adopts || found.path == path.string else {
             guard token.isEmpty else { throw StorageError(.notFound, "no such writer") }
             let bytes = try object(path)
             try require(bytes, offset)

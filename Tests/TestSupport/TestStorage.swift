@@ -185,7 +185,8 @@ public final class TestStorage: StorageDriver {
         let opened = try await perform(kind, path.string) { [capabilities] state throws(StorageError) in
             switch mode {
             case .create: state.newWriter(path.string, ByteBuffer())
-            case .append(let offset, let token): try state.resume(path, token, offset)
+            case .append(let offset, let token):
+                try state.resume(path, token, offset, adopts: capabilities.contains(.adopt))
             case .take(let offset, let etag):
                 try state.take(path, offset, etag, allowed: capabilities.contains(.take))
             }

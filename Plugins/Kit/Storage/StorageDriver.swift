@@ -12,6 +12,8 @@ public protocol StorageDriver: AnyObject, Sendable {
     var capabilities: StorageCapabilities { get }
     /// The most operations at once; 0: no limit. Constant.
     var maximumConcurrency: UInt32 { get }
+    /// The most bytes of a path; 0: 1024. Constant.
+    var maximumPathLength: UInt32 { get }
 
     /// Opens for business: here is the place for the first I/O.
     func start(_ call: CallContext) async throws
@@ -62,6 +64,8 @@ public protocol StorageDriver: AnyObject, Sendable {
 extension StorageDriver {
     /// No limit.
     public var maximumConcurrency: UInt32 { 0 }
+    /// As long as the ABI allows.
+    public var maximumPathLength: UInt32 { 0 }
     /// Nothing to do.
     public func start(_ call: CallContext) async throws {}
     /// Nothing to do.

@@ -40,6 +40,8 @@ public struct StorageCapabilities: OptionSet, Sendable {
     public static let take = StorageCapabilities(rawValue: MOOR_CAP_TAKE)
     /// `walk` goes by whole keys, as object stores do: `/` is a byte like others.
     public static let walkByKey = StorageCapabilities(rawValue: MOOR_CAP_WALK_BY_KEY)
+    /// `WriterMode.append` takes the token of a writer at another path.
+    public static let adopt = StorageCapabilities(rawValue: MOOR_CAP_ADOPT)
 }
 
 /// Changes with the content and only then. At most 64 bytes, held in place: no allocation.

@@ -24,6 +24,7 @@ final class AsyncStorage: Sendable {
         table.obj = Unmanaged.passUnretained(self).toOpaque()
         let capabilities = capabilities
         table.caps = capabilities.rawValue
+        table.max_key_len = driver.maximumPathLength
         table.get_content = asyncGetContent
         table.put_content = asyncPutContent
         table.open_reader = asyncOpenReader

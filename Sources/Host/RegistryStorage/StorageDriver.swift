@@ -42,6 +42,8 @@ public struct StorageCapabilities: OptionSet, Sendable {
     public static let take = Self(rawValue: 1 << 14)
     /// `walk` goes by whole keys: `/` is a byte like others.
     public static let walkByKey = Self(rawValue: 1 << 15)
+    /// Suspended bytes can be gone on with at another path, and are published there.
+    public static let adopt = Self(rawValue: 1 << 16)
 }
 
 /// A condition on what stands at a path.

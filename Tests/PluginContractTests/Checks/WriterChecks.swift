@@ -156,7 +156,9 @@ struct WriterChecks {
             for stale in [[0], [UInt8](repeating: 0x61, count: 32), [UInt8](repeating: 0xff, count: 1024)] {
                 await expectError(.notFound) { try await store.driver.append("/object", at: 1000, token: stale) }
             }
-            await expectError(.notFound) { try await store.driver.append("/elsewhere", at: 1000, token: token) }
+            if !store.has(.adopt) {
+                await expectError(.notFound) { try await store.driver.append("/elsewhere", at: 1000, token: token) }
+            }
             await expectError(.notFound) { try await store.driver.append("/elsewhere", at: 0) }
             let resumed = try await store.driver.append("/object", token: token)
             #expect(resumed.startOffset == 1000)
@@ -165,6 +167,37 @@ struct WriterChecks {
             #expect(try await store.driver.get("/object") == randomBytes(1000))
             let error = await expectError(.offset) { try await store.driver.append("/object", at: 1) }
             #expect(error?.durableOffset == 1000)
+        }
+    }
+
+    @Test(
+        "M27 · Suspended bytes are published at another path, where the driver can",
+        arguments: StorageDriverUnderTest.all)
+    func adopt(subject: StorageDriverUnderTest) async throws {
+        try await subject.withStore { store in
+            guard store.has(.adopt) else { return }
+            for size in [0, 1000, 12 << 20] {
+                let content = randomBytes(size)
+                let first = try await store.driver.writer("/staged/object")
+                try await first.append(content)
+                try await first.sync()
+                await first.close()
+                // Without a commit they stay where they were.
+                let token = first.resumeToken
+                let undecided = try await store.other().append("/blobs/object-\(size)", token: token)
+                #expect(undecided.startOffset == UInt64(size))
+                await expectError(.busy) { try await store.driver.append("/staged/object", token: token) }
+                await undecided.close()
+                let again = try await store.driver.append("/staged/object", at: UInt64(size), token: token)
+                await again.close()
+                let adopted = try await store.driver.append("/blobs/object-\(size)", at: UInt64(size), token: token)
+                try await adopted.append([1, 2, 3])
+                try await adopted.commit(checksum: "", if: nil)
+                await adopted.close()
+                #expect(try await store.driver.get("/blobs/object-\(size)") == content + [1, 2, 3])
+                await expectError(.notFound) { try await store.driver.append("/staged/object", token: token) }
+                await expectError(.notFound) { try await store.driver.look("/staged/object") }
+            }
         }
     }
 

@@ -61,6 +61,7 @@ struct TreeTests {
             if subject.hasFlatKeys {
                 try await store.driver.move("/other", "/object/below")
                 #expect(try await store.driver.get("/object/below") == [2])
+                try await store.driver.remove("/object/below")
             } else {
                 await expectError(.invalidArgument) { try await store.driver.move("/other", "/object/below") }
                 #expect(try await store.driver.get("/other") == [2])

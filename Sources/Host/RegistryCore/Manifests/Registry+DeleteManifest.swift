@@ -59,11 +59,14 @@ extension Registry {
     private func removeTags(
         of digests: Set<Digest>, in name: RepositoryName, unless back: StoragePath? = nil
     ) async throws {
+        let objects = try await objectsOfTags(in: name)
         var cursor = StorageCursor.start
         while true {
             let page = try await driver.list(RegistryLayout.tags(name), from: cursor, limit: 1000)
             let tags = page.entries.compactMap { $0.kind == .prefix ? try? Tag($0.name) : nil }
-            _ = try await concurrently(tags) { try await self.removeTag($0, in: name, ifOneOf: digests, unless: back) }
+            _ = try await concurrently(tags) {
+                try await self.removeTag($0, in: name, ifOneOf: digests, unless: back, objects[$0.description])
+            }
             guard let last = page.entries.last, page.next != nil else { return }
             cursor = .after(String(last.name))
             // Other requests of this driver's workers get their turn.
@@ -71,18 +74,43 @@ extension Registry {
         }
     }
 
+    /// What lies below each tag, where a request that lists them all is cheaper than one for each; else nothing.
+    private func objectsOfTags(in name: RepositoryName) async throws -> [String: [StoragePath]] {
+        guard looksAreRequests, driver.capabilities.isSuperset(of: [.walk, .batchRemove]) else { return [:] }
+        let folder = RegistryLayout.tags(name)
+        var objects: [String: [StoragePath]] = [:]
+        var cursor = StorageCursor.start
+        // Beyond that, a list of each tag's own is made.
+        for _ in 0..<100 {
+            let page = try await driver.walk(folder, from: cursor, limit: 1000)
+            for entry in page.entries {
+                let rest = entry.path.utf8.dropFirst(folder.string.utf8.count + 1)
+                guard let tag = String(rest.prefix { $0 != UInt8(ascii: "/") }) else { continue }
+                objects[tag, default: []].append(try StoragePath(entry.path))
+            }
+            guard let next = page.next else { return objects }
+            cursor = .token(next)
+        }
+        return [:]
+    }
+
     private func removeTag(
-        _ tag: Tag, in name: RepositoryName, ifOneOf digests: Set<Digest>, unless back: StoragePath?
+        _ tag: Tag, in name: RepositoryName, ifOneOf digests: Set<Digest>, unless back: StoragePath?,
+        _ objects: [StoragePath]?
     ) async throws {
         func points() async throws(StorageError) -> Bool {
             try await readLink(RegistryLayout.tagLink(name, tag)).map(digests.contains) ?? false
         }
-        guard try await points() else { return }
+        if !looksAreRequests { guard try await points() else { return } }
         try await manifestLocks.withLock(.tag(name, tag)) {
             // It may have been moved to another manifest, which must not lose it.
             guard try await points() else { return }
             if let back, try await exists(back) { return }
-            try await removeTree(RegistryLayout.tag(name, tag))
+            guard let objects, objects.count <= 1000 else {
+                return try await removeTree(RegistryLayout.tag(name, tag))
+            }
+            let errors = try await driver.removeBatch(objects).compactMap { $0 }
+            if let error = errors.first(where: { $0.code != .notFound }) { throw error }
         }
     }
 }

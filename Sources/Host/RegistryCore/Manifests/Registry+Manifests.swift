@@ -41,6 +41,7 @@ extension Registry {
     ) async throws(StorageError) -> Digest {
         let key = TagNames.Key(name: name, tag: tag, digest: manifest.digest)
         if tagNames.isPlain(key) { return manifest.digest }
+        if looksAreRequests, try await hasNoOtherNames(name) { return manifest.digest }
         let longer = ContentHasher.digest(.sha512, of: manifest.bytes)
         if try await hasLink(RegistryLayout.tagIndexLink(name, tag, longer)),
             try await resolve(name, .digest(longer)) == manifest.digest
@@ -49,6 +50,15 @@ extension Registry {
         }
         tagNames.insert(key)
         return manifest.digest
+    }
+
+    /// Whether no manifest of a repository was pushed by another digest: one question for all of its tags.
+    private func hasNoOtherNames(_ name: RepositoryName) async throws(StorageError) -> Bool {
+        if tagNames.isPlain(name) { return true }
+        let folder = RegistryLayout.revisions(name, .sha512)
+        guard try await driver.list(folder, from: .start, limit: 1).entries.isEmpty else { return false }
+        tagNames.insert(name)
+        return true
     }
 
     private func load(_ digest: Digest, _ name: RepositoryName, _ reference: Reference) async throws -> StoredManifest {

@@ -52,7 +52,7 @@ extension Registry {
     private func store(_ push: ManifestPush, _ manifest: Manifest) async throws {
         let (name, canonical) = (push.name, push.canonical)
         let data = RegistryLayout.blobData(canonical)
-        let stored = try await object(at: data)
+        let stored = looksAreRequests ? nil : try await object(at: data)
         if stored?.size != UInt64(push.bytes.readableBytes) || stored.map(Durability.isSettled) != true {
             try await driver.put(push.bytes, at: data, if: nil)
         }
@@ -88,16 +88,28 @@ extension Registry {
         throw error
     }
 
-    /// The tag's history comes last: nothing but cleaning, and who asks for the name it was given by, reads it.
+    /// The tag's history comes last: nothing but cleaning, and who asks for the name it was given by, reads it. Objects in a
+    /// store have no folders that a deletion could leave behind, so there it comes first.
     private func point(_ tag: Tag, to push: ManifestPush) async throws {
         let (name, canonical) = (push.name, push.canonical)
+        if looksAreRequests {
+            // As Distribution does it: what makes the tag visible comes last, and no deletion in between leaves a part of it.
+            try await writeHistory(of: tag, push)
+            return try await writeLink(RegistryLayout.tagLink(name, tag), canonical)
+        }
         try await writeLink(RegistryLayout.tagLink(name, tag), canonical)
+        try await writeHistory(of: tag, push)
+        if try await !exists(RegistryLayout.tagLink(name, tag)) { await sweepTag(tag, in: name) }
+    }
+
+    private func writeHistory(of tag: Tag, _ push: ManifestPush) async throws {
+        let (name, canonical) = (push.name, push.canonical)
         try await ensureLink(RegistryLayout.tagIndexLink(name, tag, canonical), canonical)
         if push.isAlias {
             try await ensureLink(RegistryLayout.tagIndexLink(name, tag, push.asked), canonical)
             tagNames.remove(TagNames.Key(name: name, tag: tag, digest: canonical))
+            tagNames.remove(name)
         }
-        if try await !exists(RegistryLayout.tagLink(name, tag)) { await sweepTag(tag, in: name) }
     }
 
     /// Another process deleted the tag between its link and its history. Each step leaves alone what a further push may

@@ -26,4 +26,18 @@ final class TagNames: Sendable {
     }
 
     func remove(_ key: Key) { plain.withLock { _ = $0.remove(key) } }
+
+    /// Repositories none of whose manifests was pushed by another digest, as far as is known.
+    private let plainRepositories = Mutex<Set<RepositoryName>>([])
+
+    func isPlain(_ name: RepositoryName) -> Bool { plainRepositories.withLock { $0.contains(name) } }
+
+    func insert(_ name: RepositoryName) {
+        plainRepositories.withLock { names in
+            if names.count >= Self.limit { names.removeAll(keepingCapacity: true) }
+            names.insert(name)
+        }
+    }
+
+    func remove(_ name: RepositoryName) { plainRepositories.withLock { _ = $0.remove(name) } }
 }

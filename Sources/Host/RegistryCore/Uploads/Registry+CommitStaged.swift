@@ -22,6 +22,7 @@ extension Registry {
             if !body.isEmpty { try await append(body, to: upload, digest) }
             let hasher = upload.hasher
             if let found = hasher.digest(by: digest.algorithm) { try check(found, digest) }
+            if upload.isAdopted { return try await publishAdopted(upload, digest) }
             let stat = try await publish(upload, session.reference)
             if keepsObjects { return try await seal(stat, hasher, digest, session.reference) }
             let path = RegistryLayout.uploadData(session.reference.name, session.reference.id)
@@ -30,6 +31,22 @@ extension Registry {
             await restore(session, upload, to: before)
             throw error
         }
+    }
+
+    /// Makes staged bytes a blob where they lie by now: their digest holds.
+    private func publishAdopted(
+        _ upload: StagedUpload, _ digest: Digest
+    ) async throws(RegistryError) -> UploadSessions.ProvedBlob {
+        guard upload.hasher.digest(by: digest.algorithm) != nil else { throw RegistryError(.unknown) }
+        do throws(RegistryError) {
+            try await onWorker(of: driver) { _ = try await upload.commit() }
+        } catch {
+            // It may have done its work and lost its answer: then the session's bytes are gone, and the blob is there.
+            let size = try? await onWorker(of: driver) { [self] in try await size(of: RegistryLayout.blobData(digest)) }
+            guard size == upload.offset else { throw error }
+            await upload.close()
+        }
+        return UploadSessions.ProvedBlob(asked: digest, canonical: digest, size: upload.offset, staged: nil)
     }
 
     /// Appends the last bytes; where they are few, only if they fit, so that there is nothing to take back.

@@ -20,7 +20,8 @@ extension Registry {
                 _ = try claim(of: reference)
                 return try await finish(proved, reference, isRepeated: true)
             }
-            try await withSession(reference, goesOn: true) { [self] session throws(RegistryError) in
+            try await withSession(reference, goesOn: true, endsAs: digest) {
+                [self] session throws(RegistryError) in
                 if let start, start != session.state.offset, !body.isEmpty {
                     throw outOfRange(session.state, reference)
                 }
@@ -116,6 +117,13 @@ extension Registry {
     /// The blob is in the repository: what is left of its session is no reason to fail any more.
     private func sweep(_ reference: UploadReference) async {
         do throws(StorageError) {
+            if let entry = uploads.entry(reference.key), entry.hasBegun, !entry.hasFailed, !keepsObjects,
+                looksAreRequests, driver.capabilities.contains(.batchRemove)
+            {
+                // Nobody but this process has written there, and its writers have cleaned up behind themselves.
+                let startedAt = RegistryLayout.uploadStartedAt(reference.name, reference.id)
+                if try await driver.removeBatch([startedAt]).allSatisfy({ $0 == nil }) { return }
+            }
             try await persistently { () throws(StorageError) in
                 try await removeTree(RegistryLayout.upload(reference.name, reference.id))
             }
@@ -157,7 +165,8 @@ extension Registry {
     private func publish(_ upload: StagedUpload, _ digest: Digest) async throws(RegistryError) {
         try await onWorker(of: driver) { [self] in
             // The same content may have come another way meanwhile; what has been published for long stays as it is.
-            if stands(try await object(at: RegistryLayout.blobData(digest)), upload.offset) {
+            let found = looksAreRequests ? nil : try await object(at: RegistryLayout.blobData(digest))
+            if stands(found, upload.offset) {
                 try await upload.cancel()
             } else {
                 try await upload.commit()

@@ -11,6 +11,7 @@ extension Registry {
     ///   - before: the hash of the bytes that stay.
     func restore(_ session: UploadSession, _ upload: StagedUpload?, to before: ContentHasher) async {
         let reference = session.reference
+        uploads.noteFailure(reference.key)
         await uncancelled { [self] in
             do {
                 try await onWorker(of: driver) { [self] in
@@ -71,6 +72,12 @@ extension Registry {
         guard upload.offset > before.count else {
             await upload.close()
             return uploads.remember(upload.hasher, of: upload.resumeToken, for: key)
+        }
+        if upload.isAdopted, before.count > 0 {
+            // Where it was opened, a commit would show clients bytes that aren't those of the digest.
+            await upload.close()
+            guard let staged = try await resume(reference, upload.resumeToken) else { return }
+            return try await cutBackSuspended(reference, staged, to: before)
         }
         if before.count == 0, !upload.isCommitted {
             try await upload.cancel()

@@ -75,11 +75,14 @@ extension Registry {
     }
 
     /// Goes on with suspended bytes; nil if there are none by this token.
-    func resume(_ reference: UploadReference, _ token: [UInt8]) async throws -> StagedUpload? {
+    /// - Parameter place: where they are to be published, with a driver that can; nil: where they were staged.
+    func resume(
+        _ reference: UploadReference, _ token: [UInt8], at place: StoragePath? = nil
+    ) async throws -> StagedUpload? {
         let writer: any StorageWriter
         do {
             writer = try await driver.openWriter(
-                at: RegistryLayout.uploadData(reference.name, reference.id),
+                at: place ?? RegistryLayout.uploadData(reference.name, reference.id),
                 mode: .append(offset: nil, resumeToken: token), sizeHint: nil)
         } catch {
             if error.code == .notFound { return nil }
@@ -87,7 +90,7 @@ extension Registry {
             throw error
         }
         let hasher = knownHash(writer.startOffset, reference, [token, writer.resumeToken])
-        return StagedUpload(writer: writer, hasher: hasher)
+        return StagedUpload(writer: writer, hasher: hasher, isAdopted: place != nil)
     }
 
     /// The hash of staged bytes that are an object, as far as it is known.

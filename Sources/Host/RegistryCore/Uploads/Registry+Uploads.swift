@@ -43,6 +43,7 @@ extension Registry {
         do throws(RegistryError) {
             try await upload.receive(body, on: driver)
         } catch {
+            uploads.noteFailure(session.reference.key)
             await uncancelled { [self] in _ = try? await suspend(upload, session) }
             throw error
         }

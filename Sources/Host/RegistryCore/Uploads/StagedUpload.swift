@@ -13,9 +13,12 @@ final class StagedUpload: Sendable {
 
     private let writer: any StorageWriter
     private let state: Mutex<State>
+    /// Whether the writer was opened where the blob will lie, with the bytes staged elsewhere.
+    let isAdopted: Bool
 
-    init(writer: any StorageWriter, hasher: ContentHasher) {
+    init(writer: any StorageWriter, hasher: ContentHasher, isAdopted: Bool = false) {
         self.writer = writer
+        self.isAdopted = isAdopted
         state = Mutex(State(hasher: hasher))
     }
 

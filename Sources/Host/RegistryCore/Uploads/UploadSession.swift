@@ -73,12 +73,14 @@ extension Registry {
     }
 
     /// Runs `body` with the session.
-    /// - Parameter goesOn: whether the request adds bytes, so that its token must say where the session ends.
+    /// - Parameters:
+    ///   - goesOn: whether the request adds bytes, so that its token must say where the session ends.
+    ///   - digest: of the content that the request ends.
     func withSession<Value: Sendable>(
-        _ reference: UploadReference, goesOn: Bool,
+        _ reference: UploadReference, goesOn: Bool, endsAs digest: Digest? = nil,
         _ body: @Sendable (UploadSession) async throws(RegistryError) -> Value
     ) async throws(RegistryError) -> Value {
-        let session = try await find(reference, goesOn: goesOn)
+        let session = try await find(reference, goesOn: goesOn, place(of: digest))
         let writer: StagedUpload? = if case .writer(let upload) = session.bytes { upload } else { nil }
         do throws(RegistryError) {
             // A client that uses an old Location doesn't know what has been stored since.
@@ -94,6 +96,12 @@ extension Registry {
         }
     }
 
+    /// Where staged bytes can become a blob without being moved; nil: nowhere.
+    private func place(of digest: Digest?) -> StoragePath? {
+        guard let digest, digest.algorithm == .sha256, driver.capabilities.contains(.adopt) else { return nil }
+        return RegistryLayout.blobData(digest)
+    }
+
     /// What the request's token says; nil without one.
     func claim(of reference: UploadReference) throws(RegistryError) -> UploadState? {
         guard let token = reference.token else { return nil }
@@ -104,7 +112,9 @@ extension Registry {
         return state
     }
 
-    private func find(_ reference: UploadReference, goesOn: Bool) async throws(RegistryError) -> UploadSession {
+    private func find(
+        _ reference: UploadReference, goesOn: Bool, _ place: StoragePath?
+    ) async throws(RegistryError) -> UploadSession {
         let entry = uploads.entry(reference.key)
         if entry?.hasEnded == true { throw unknownUpload(reference) }
         let claimed = try claim(of: reference)
@@ -113,7 +123,7 @@ extension Registry {
             return UploadSession(reference: reference, state: claimed, bytes: .none)
         }
         return try await onWorker(of: driver) { [self] in
-            if let session = try await stored(reference, claimed, goesOn: goesOn) { return session }
+            if let session = try await stored(reference, claimed, goesOn: goesOn, place) { return session }
             if let claimed, claimed.offset == 0 {
                 let state = UploadState.fresh(reference.id, startedAt: claimed.startedAt, claimed.algorithm)
                 return UploadSession(reference: reference, state: state, bytes: .none)
@@ -125,7 +135,7 @@ extension Registry {
 
     /// The session with the bytes that the storage has of it; nil if it has none.
     private func stored(
-        _ reference: UploadReference, _ claimed: UploadState?, goesOn: Bool
+        _ reference: UploadReference, _ claimed: UploadState?, goesOn: Bool, _ place: StoragePath?
     ) async throws -> UploadSession? {
         var state = claimed ?? .fresh(reference.id)
         if keepsObjects {
@@ -137,7 +147,15 @@ extension Registry {
             return UploadSession(reference: reference, state: state, bytes: .object(found))
         }
         var writer: StagedUpload?
-        if !state.resumeToken.isEmpty { writer = try await resume(reference, state.resumeToken) }
+        if let place, !state.resumeToken.isEmpty {
+            writer = try await resume(reference, state.resumeToken, at: place)
+            // What passed elsewhere has to be read before it is a blob.
+            if let found = writer, !found.hasher.isComplete {
+                await found.close()
+                writer = nil
+            }
+        }
+        if writer == nil, !state.resumeToken.isEmpty { writer = try await resume(reference, state.resumeToken) }
         // A request that failed may have published the bytes at their staging place, or staged them anew.
         if writer == nil { writer = try await resume(reference, []) }
         guard let writer else { return nil }

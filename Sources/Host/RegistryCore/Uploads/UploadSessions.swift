@@ -38,6 +38,8 @@ final class UploadSessions: Sendable {
         var hasBegun = false
         var isActive = false
         var hasEnded = false
+        /// Whether a request of the session failed, which may have left something in the storage.
+        var hasFailed = false
         var touched: UInt64 = 0
 
         var isWorthKeeping: Bool { hasBegun || isActive || hasEnded || hasFolder || proved != nil }
@@ -74,6 +76,9 @@ final class UploadSessions: Sendable {
     }
 
     func deactivate(_ key: Key) { update(key) { $0.isActive = false } }
+
+    /// Remembers that a request of the session failed.
+    func noteFailure(_ key: Key) { update(key) { $0.hasFailed = true } }
 
     /// Remembers that the session has a folder in the storage.
     func noteFolder(_ key: Key) { update(key) { $0.hasFolder = true } }

@@ -392,6 +392,7 @@ typedef struct moor_factory {
 #define MOOR_CAP_REMOVE_TREE (1ull << 13)  /**< MOOR_REMOVE_TREE */
 #define MOOR_CAP_TAKE (1ull << 14)         /**< open_writer with MOOR_W_TAKE */
 #define MOOR_CAP_WALK_BY_KEY (1ull << 15)  /**< walk_page orders whole paths bytewise, `/` being a byte like others */
+#define MOOR_CAP_ADOPT (1ull << 16)        /**< MOOR_W_APPEND goes on with what a writer at another path suspended */
 
 /** A condition on what stands at the path that an operation writes (for a move or copy: dst); NULL where it is passed
  * means none. Frozen. */
@@ -510,7 +511,8 @@ typedef void (*MOOR_NONNULL moor_done_writer)(void *MOOR_NULLABLE done_ctx, cons
  *  a copy of the object at the path. Does the content end elsewhere: MOOR_E_OFFSET, with {"durable_offset":N}. With
  *  offset MOOR_UNKNOWN_SIZE: wherever it ends. Nothing there: MOOR_E_NOT_FOUND. A token that means nothing (any more):
  *  MOOR_E_NOT_FOUND. Two writers are never open on the same suspended bytes: MOOR_E_BUSY where the driver can tell,
- * also without a token, if another writer has the only suspended bytes open. */
+ * also without a token, if another writer has the only suspended bytes open. With MOOR_CAP_ADOPT the token of a writer
+ * at another path is good too: a commit publishes the bytes at this path, and without one they stay where they were. */
 #define MOOR_W_APPEND 1u
 /** Needs MOOR_CAP_TAKE. Go on with the object at the path itself, without a copy: it isn't there any more until commit.
  *  What lies behind `offset` is dropped, with MOOR_UNKNOWN_SIZE nothing; does the object end before: MOOR_E_OFFSET.
