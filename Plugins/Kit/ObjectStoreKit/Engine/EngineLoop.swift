@@ -98,6 +98,8 @@ final class EngineLoop {
         transfer.pace.restart()
         // Delivers at once what libcurl held back; it may pause anew.
         curl_easy_pause(handle.raw, CURLPAUSE_CONT)
+        // A callback that wanted the end isn't heard here.
+        if let verdict = transfer.verdict { end(transfer, .failure(verdict)) }
     }
 
     // MARK: - Beginning and ending
@@ -146,7 +148,6 @@ final class EngineLoop {
 
     /// Ends a transfer, whatever its state: takes it from libcurl, then tells who waits.
     private func end(_ transfer: Transfer, _ result: Result<Void, StoreError>) {
-        let wasActive = transfer.handle != nil
         if let handle = transfer.handle {
             transfer.handle = nil
             active[handle.raw] = nil
@@ -161,7 +162,7 @@ final class EngineLoop {
         }
         live[ObjectIdentifier(transfer)] = nil
         transfer.phase = .finished
-        record(transfer, result, wasActive: wasActive)
+        record(transfer, result)
         transfer.loop = nil
         switch result {
         case .failure(let error):
@@ -287,10 +288,11 @@ extension EngineLoop {
             nanoseconds: MonotonicClock.now() &- transfer.made)
     }
 
-    private func record(_ transfer: Transfer, _ result: Result<Void, StoreError>, wasActive: Bool) {
+    private func record(_ transfer: Transfer, _ result: Result<Void, StoreError>) {
         counters.live = live.count
         metrics.live(live.count)
-        reportBytes()
+        // While there is something to do, `check` tells it now and then.
+        if live.isEmpty { reportBytes() }
         // A stream was recorded with its head.
         guard transfer.isAwaited else { return }
         let status: String =

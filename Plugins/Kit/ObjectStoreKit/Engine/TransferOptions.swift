@@ -31,7 +31,7 @@ extension CurlHandle {
         set(CURLOPT_SUPPRESS_CONNECT_HEADERS, true)
         set(CURLOPT_TCP_KEEPALIVE, true)
         // A connection that was idle for longer is likely to be gone on the other side.
-        set(CURLOPT_MAXAGE_CONN, 50)
+        set(CURLOPT_MAXAGE_CONN, 25)
     }
 
     private func setLimits(_ timeouts: HTTPTimeouts) {
