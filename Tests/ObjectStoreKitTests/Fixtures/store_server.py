@@ -17,13 +17,6 @@ waiting = []  # requests that wait for others
 BLOCK = bytes(range(256)) * 1024
 
 
-def content(offset, count):
-    """The bytes of an object: byte i is i modulo 256."""
-    start = offset % 256
-    whole = BLOCK * (count // len(BLOCK) + 2) if count < 1 << 24 else None
-    return whole[start:start + count]
-
-
 class Request:
     def __init__(self, method, target, headers, connection):
         parts = urlsplit(target)
