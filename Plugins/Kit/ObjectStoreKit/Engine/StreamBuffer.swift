@@ -124,7 +124,8 @@ extension StreamBuffer {
                     return Serving(continuation: waiter.continuation, taken: .failed(error))
                 }
                 state.waiter = waiter
-                if state.end != nil || state.count >= waiter.wanted { return state.serve() }
+                // A paused transfer brings no more before somebody reads.
+                if state.end != nil || state.isPaused || state.count >= waiter.wanted { return state.serve() }
                 state.limit = 2 * Self.blockSize
                 isPending = state.count > 0
                 return nil
