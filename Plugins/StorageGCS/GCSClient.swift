@@ -133,9 +133,11 @@ final class GCSClient: Sendable {
     func delete(_ key: String, generation: Int64? = nil, _ deadline: Deadline) async throws -> Bool {
         let wasSent = Flag()
         let found: Bool? = try await absent {
-            _ = try await client.send(deadline) { [self] attempt in
-                if attempt.number > 1, attempt.hadUnknownEffect { wasSent.set() }
+            // It may be repeated; but whether one was done before tells what a 404 means, so no repetition goes unnoticed.
+            _ = try await client.send(deadline, check: { _ in .notDone }) { [self] attempt in
+                if attempt.hadUnknownEffect { wasSent.set() }
                 var request = try await request("Delete", .delete, objectPath(key), subject: key, attempt)
+                request.isIdempotent = false
                 if let generation { request.query.append(QueryItem("ifGenerationMatch", String(generation))) }
                 return request
             }
@@ -170,6 +172,12 @@ final class GCSClient: Sendable {
                         request.query.append(QueryItem("destinationPredefinedAcl", options.predefinedACL))
                     }
                     request.query.append(QueryItem("fields", "done,rewriteToken,resource(\(Self.fields))"))
+                    // Without a description the copy gets the bucket's class and the source's other properties.
+                    if !options.storageClass.isEmpty {
+                        let copy = NewObject(key: destination, content: .none, checksum: CRC32C())
+                        request.headers["Content-Type"] = "application/json; charset=UTF-8"
+                        request.body = .bytes(try description(of: copy, withChecksum: false))
+                    }
                     return request
                 }
                 return try JSON.decode(GCSRewrite.self, response.body)

@@ -56,10 +56,13 @@ final class GCSDriver: StorageDriver {
         try engine.start()
         do {
             let identity = try GCSStart.identity(options)
-            try await GCSStart.check(client(identity, GCSStart.retries), keys, Deadline(call))
+            let credentials = GoogleCredentials(
+                identity, engine: engine, retries: GCSStart.retries, host: host,
+                metadata: GoogleDefaultCredentials.metadataEndpoint(), iam: options.iamEndpoint)
+            try await GCSStart.check(client(credentials, GCSStart.retries), keys, Deadline(call))
             var retries = RetryPolicy()
             retries.maximumAttempts = options.maximumRetries + 1
-            let client = client(identity, retries)
+            let client = client(credentials, retries)
             let bucketID = "\(options.endpoint.url)\(options.basePath)/\(options.bucket)/"
             let context = GCSWriter.Context(
                 client: client, pool: pool, host: host, executor: executor, bucketID: bucketID)
@@ -70,10 +73,7 @@ final class GCSDriver: StorageDriver {
         }
     }
 
-    private func client(_ identity: GoogleIdentity, _ retries: RetryPolicy) -> GCSClient {
-        let credentials = GoogleCredentials(
-            identity, engine: engine, retries: retries, host: host,
-            metadata: GoogleDefaultCredentials.metadataEndpoint(), iam: options.iamEndpoint)
+    private func client(_ credentials: GoogleCredentials, _ retries: RetryPolicy) -> GCSClient {
         let client = StoreClient(engine, retries: retries, host: host, refusal: GCSClient.refusal)
         return GCSClient(options, client: client, credentials: credentials)
     }
@@ -136,7 +136,19 @@ final class GCSDriver: StorageDriver {
 
     func redirectURL(for request: RedirectRequest, at path: String, _ call: CallContext) async throws -> String? {
         guard request.method != .put, !options.isAnonymous else { return nil }
-        let (credentials, deadline) = (try connection.client.credentials, Deadline(call))
+        do {
+            return try await signedURL(for: request, at: path, Deadline(call))
+        } catch let error as StoreError where error.kind != .cancelled && error.kind != .shutdown {
+            // The object can be served from here as well, which beats not serving it.
+            host.log.write(.warning, "no URL could be signed, so objects are served by the registry: \(error.message)")
+            return nil
+        }
+    }
+
+    private func signedURL(
+        for request: RedirectRequest, at path: String, _ deadline: Deadline
+    ) async throws -> String? {
+        let credentials = try connection.client.credentials
         guard let email = try await credentials.signer(deadline) else { return nil }
         var url = GoogleSignedURL(
             method: request.method == .head ? "HEAD" : "GET", scheme: options.endpoint.scheme.rawValue,

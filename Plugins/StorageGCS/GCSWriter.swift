@@ -92,7 +92,7 @@ final class GCSWriter: ObjectWriter, @unchecked Sendable {
     func write(_ parts: ByteParts, _ call: CallContext) async throws {
         try requireGood()
         let deadline = Deadline(call)
-        try await settle(atMost: max(patience, 1), deadline)
+        try await settle(for: parts.byteCount, deadline)
         isClean = false
         do {
             for index in 0..<parts.count { try await fill(parts[index], deadline) }
@@ -107,7 +107,7 @@ final class GCSWriter: ObjectWriter, @unchecked Sendable {
 
     /// As `write`, for bytes that the driver itself has read.
     func write(_ bytes: borrowing OwnedBytes, _ deadline: Deadline) async throws {
-        try await settle(atMost: max(patience, 1), deadline)
+        try await settle(for: bytes.count, deadline)
         isClean = false
         let copy = bytes.withUnsafeBytes { SharedBytes([UInt8]($0)) }
         try await fill(copy, deadline)
@@ -158,6 +158,12 @@ final class GCSWriter: ObjectWriter, @unchecked Sendable {
         sending = Task.detached(executorPreference: context.executor) {
             _ = try await session.send(first, from: base, total: nil, checksum: nil, .never)
         }
+    }
+
+    /// Waits until there is room for so many bytes: one chunk is on its way while the next fills, and no more.
+    private func settle(for count: Int, _ deadline: Deadline) async throws {
+        let room = bufferSize - (buffer?.count ?? 0)
+        try await settle(atMost: patience > 0 ? patience : count < room ? 1 : 0, deadline)
     }
 
     /// Waits until at most so many chunks are left; 0: until nothing is under way either.
@@ -268,6 +274,8 @@ final class GCSWriter: ObjectWriter, @unchecked Sendable {
         let isSmall = session.address == nil && sending == nil && offset <= UInt64(client.options.chunkSize)
         let object = isSmall ? try await insert(if: condition, deadline) : try await finish(if: condition, deadline)
         isOver = true
+        pending = []
+        buffer = nil
         try await verify(object, deadline)
         await removeStored(deadline)
         return object.stat

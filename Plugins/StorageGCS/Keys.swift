@@ -23,8 +23,14 @@ enum SuspendedName {
     /// Of Distribution's unfinished uploads, and of ours: it hides them from every look and listing.
     static let contentType = "application/x-docker-upload-session"
 
+    /// What the keys of an object's suspended uploads begin with.
+    static func prefix(of key: String) -> String {
+        let slash = key.lastIndex(of: "/").map { key.index(after: $0) } ?? key.startIndex
+        return "\(key[..<slash]).\(key[slash...])."
+    }
+
     /// The key for a token.
-    static func key(_ key: String, token: String) -> String { "\(key).\(token).tmp" }
+    static func key(_ key: String, token: String) -> String { "\(prefix(of: key))\(token).tmp" }
 
     /// A new token: 32 hexadecimal digits.
     static func newToken() -> String {
@@ -39,10 +45,9 @@ enum SuspendedName {
 
     /// The token in a key, if it belongs to a suspended upload of this object.
     static func token(in name: String, of key: String) -> String? {
-        guard name.utf8.count == key.utf8.count + 37, name.hasPrefix(key + "."), name.hasSuffix(".tmp") else {
-            return nil
-        }
-        let token = name.dropFirst(key.count + 1).dropLast(4)
+        let prefix = prefix(of: key)
+        guard name.hasPrefix(prefix), name.hasSuffix(".tmp") else { return nil }
+        let token = name.dropFirst(prefix.count).dropLast(4)
         return isToken(token) ? String(token) : nil
     }
 }

@@ -90,37 +90,30 @@ extension GCSDriver {
     /// Removes an object, what is below it, and the unfinished uploads of all of them.
     private func removeTree(_ path: String, _ deadline: Deadline) async throws {
         let (connection, key) = (try connection, keys.key(path))
-        await OpenUploads.shared.settle(connection.bucketID + key)
+        await OpenUploads.shared.settle(connection.bucketID + key + "/")
+        await OpenUploads.shared.settle(connection.bucketID + SuspendedName.prefix(of: key))
         // All keys that begin with the object's, up to those below it: one page has them unless it has many siblings
-        // whose names go on with `-` or `.`.
+        // whose names go on with `-` or `.`. Then those below are asked for alone.
         var query = GCSClient.ListQuery(prefix: key, start: key, end: key + "0")
-        var found = false
-        var isBelow = false
+        var (isBelow, isFolder, found) = (false, false, false)
         while true {
             let page = try await connection.client.list(query, deadline)
-            let doomed = page.items.filter { isDoomed($0, key) }
+            let doomed = page.items.filter { $0.name == key || $0.name.utf8.starts(with: (key + "/").utf8) }
             found = found || !doomed.isEmpty
+            isFolder = isFolder || doomed.contains { $0.name != key }
             _ = try await Parallel.map(doomed, limit: Self.removalsAtOnce) { [self] object in
                 try await removeForGood(object, connection.client, deadline)
             }
-            if let token = page.nextPageToken {
-                query.pageToken = token
-                if !isBelow, let last = page.items.last?.name, !last.hasPrefix(key + "/") {
-                    // Past the siblings, with one more page.
-                    isBelow = true
-                    found = try await removeSuspended(of: key, connection.client, deadline) || found
-                    query = GCSClient.ListQuery(prefix: key + "/")
-                }
-                continue
+            guard let token = page.nextPageToken else { break }
+            query.pageToken = token
+            if !isBelow, let last = page.items.last?.name, !last.hasPrefix(key + "/") {
+                query = GCSClient.ListQuery(prefix: key + "/")
             }
-            guard found else { throw PluginError.notFound }
-            return
+            isBelow = true
         }
-    }
-
-    private func isDoomed(_ object: GCSObject, _ key: String) -> Bool {
-        object.name == key || object.name.utf8.starts(with: (key + "/").utf8)
-            || SuspendedName.token(in: object.name, of: key) != nil
+        // What has something below it is no object, so nobody writes it.
+        if !isFolder { found = try await removeSuspended(of: key, connection.client, deadline) || found }
+        guard found else { throw PluginError.notFound }
     }
 
     /// Removes the unfinished uploads of one object.

@@ -69,7 +69,7 @@ extension GCSDriver {
         _ context: GCSWriter.Context, _ path: String, at offset: UInt64?, _ deadline: Deadline
     ) async throws -> GCSWriter {
         let key = keys.key(path)
-        let uploads = "\(context.bucketID)\(key)."
+        let uploads = context.bucketID + SuspendedName.prefix(of: key)
         await OpenUploads.shared.settle(uploads)
         let newestFirst = try await suspended(key, deadline).sorted {
             ($0.createdNanoseconds, $0.generation) > ($1.createdNanoseconds, $1.generation)
@@ -88,7 +88,7 @@ extension GCSDriver {
 
     /// The suspended uploads of an object.
     func suspended(_ key: String, _ deadline: Deadline) async throws -> [GCSObject] {
-        var query = GCSClient.ListQuery(prefix: key + ".", delimiter: true)
+        var query = GCSClient.ListQuery(prefix: SuspendedName.prefix(of: key), delimiter: true)
         var found: [GCSObject] = []
         while true {
             let page = try await connection.client.list(query, deadline)

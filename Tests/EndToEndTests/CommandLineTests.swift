@@ -209,6 +209,7 @@ struct CommandLineTests {
         "A plugin's file is inspected without being used", .timeLimit(.minutes(1)),
         arguments: [
             ("StorageFilesystem", "filesystem", "rootdirectory"), ("StorageMemory", "inmemory", "moor.storage/1"),
+            ("StorageGCS", "gcs", "rootdirectory"),
         ])
     func pluginInspect(plugin: (library: String, component: String, says: String)) async throws {
         let text = try await mooring("plugin", "inspect", BuildProducts.plugin(plugin.library)).checked().text

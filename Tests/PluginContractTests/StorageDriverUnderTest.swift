@@ -32,7 +32,7 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
 
     /// All of them, or those whose name contains `MOORING_DRIVER`, for who works on one.
     static let all = [
-        filesystem, memory, template, threaded, stacked, exported, gcs, azure, seaweed, moto,
+        filesystem, memory, template, threaded, stacked, exported, gcs, gcsStrict, azure, seaweed, moto,
     ].filter { subject in
         ProcessInfo.processInfo.environment["MOORING_DRIVER"].map { subject.name.contains($0) } ?? true
     }
@@ -72,6 +72,17 @@ struct StorageDriverUnderTest: Sendable, CustomTestStringConvertible {
         let server = try await FakeGCSServer.shared()
         let bucket = try await server.bucket(bucketName(for: directory))
         return try await TestPlugins.host().openStorage(PluginComponent(name: "gcs", options: server.options(bucket)))
+    }
+
+    /// The same on the strict fake.
+    static let gcsStrict = StorageDriverUnderTest(
+        name: "gcs on the strict fake", isPersistent: true, hasFlatKeys: true, isRemote: true
+    ) { directory in
+        let server = try await CloudStorageServer.shared()
+        let bucket = bucketName(for: directory)
+        try await server.control("storage/v1/b", body: #"{"name":"\#(bucket)"}"#)
+        let options = #"{"bucket":"\#(bucket)","endpoint":"\#(server.endpoint)","anonymous":true}"#
+        return try await TestPlugins.host().openStorage(PluginComponent(name: "gcs", options: options))
     }
 
     /// The same name for the same directory.

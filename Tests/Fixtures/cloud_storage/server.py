@@ -157,12 +157,16 @@ class Handler(BaseHTTPRequestHandler):
         if rewrite and self.command == "POST":
             source, name, target, copy = [urllib.parse.unquote(part) for part in rewrite.groups()]
             return self.answer(200, store.rewrite(
-                source, name, target, copy, self.query, self.server.bytes_per_step))
+                source, name, target, copy, self.query, json.loads(self.body or b"null"),
+                self.server.bytes_per_step))
         listing = LISTING.match(path)
         if listing and self.command == "GET":
             items, prefixes, token = store.list(urllib.parse.unquote(listing[1]), self.query)
             page = {"kind": "storage#objects", "items": items, "prefixes": prefixes, "nextPageToken": token}
             return self.answer(200, {name: value for name, value in page.items() if value})
+        if path == "/storage/v1/b" and self.command == "POST":
+            store.buckets.setdefault(json.loads(self.body)["name"], {})
+            return self.answer(200, {"kind": "storage#bucket"})
         found = OBJECT.match(path)
         if not found:
             raise Refused(404, "notFound", "Not Found")
@@ -206,6 +210,7 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "resumable":
             store.bucket(bucket)
             description = json.loads(self.body or b"{}")
+            description["kmsKeyName"] = self.query.get("kmsKeyName")
             name = self.query.get("name") or description["name"]
             identifier = store.begin(bucket, name, description, condition)
             location = "http://%s%s?uploadType=resumable&name=%s&upload_id=%s" % (

@@ -127,7 +127,7 @@ class Store:
                 last = group or name
         return items, prefixes, None
 
-    def rewrite(self, bucket, source, target, name, query, bytes_per_step):
+    def rewrite(self, bucket, source, target, name, query, description, bytes_per_step):
         with self.lock:
             found = self.get(bucket, source, query.get("sourceGeneration"))
             self.check(target, name, query.get("ifGenerationMatch"))
@@ -142,8 +142,9 @@ class Store:
                 return {"kind": "storage#rewriteResponse", "done": False, "rewriteToken": token,
                         "totalBytesRewritten": str(done), "objectSize": str(size)}
             self.rewrites.pop(token, None)
-            description = {"contentType": found.content_type, "metadata": found.metadata,
-                           "storageClass": found.storage_class, "kmsKeyName": query.get("destinationKmsKeyName")}
+            # With a description nothing of the source's is taken over; the class is the bucket's if none is named.
+            description = description or {"contentType": found.content_type, "metadata": found.metadata}
+            description["kmsKeyName"] = query.get("destinationKmsKeyName")
             copy = self.insert(target, name, found.content, description, query.get("ifGenerationMatch"))
             return {"kind": "storage#rewriteResponse", "done": True, "objectSize": str(size),
                     "totalBytesRewritten": str(size), "resource": copy.resource()}

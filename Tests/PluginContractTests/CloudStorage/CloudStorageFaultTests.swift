@@ -26,6 +26,16 @@ struct CloudStorageFaultTests {
         }
     }
 
+    @Test("A removal whose answer is lost is a removal, and one of nothing is none")
+    func lostRemoval() async throws {
+        try await CloudStorage.with { storage in
+            try await storage.driver.put("/object", [1])
+            try await storage.server.fail(["request": "DELETE /storage", "do": "lose"])
+            try await storage.driver.remove("/object")
+            await expectError(.notFound) { try await storage.driver.remove("/object") }
+        }
+    }
+
     @Test(
         "No byte of a session is sent twice blindly",
         arguments: [

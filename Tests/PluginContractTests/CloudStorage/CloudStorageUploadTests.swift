@@ -50,7 +50,7 @@ struct CloudStorageUploadTests {
             let token = writer.resumeToken
             // A process that doesn't know of this one: its stored form is replaced under it.
             let name = String(decoding: token, as: UTF8.self)
-            let stored = "up/data.\(name).tmp"
+            let stored = "up/.data.\(name).tmp"
             try await storage.server.replaceObject(stored)
             try await writer.append(Array(content[1_500_000...]))
             await expectError(.precondition) { try await writer.sync() }
@@ -141,6 +141,26 @@ struct CloudStorageUploadTests {
             await expectError(.precondition) { try await storage.driver.copy(source, to: copy, if: .ifMatch(tag)) }
             try await storage.driver.move("/source", "/moved")
             await expectError(.notFound) { try await storage.driver.look("/source") }
+        }
+    }
+
+    @Test("New objects and copies get the class and the key of the configuration", arguments: ["", smallChunks])
+    func properties(chunks: String) async throws {
+        let more = #","storageclass":"NEARLINE","kmskey":"projects/p/k","predefinedacl":"projectPrivate""#
+        try await CloudStorage.with(more + chunks) { storage in
+            try await storage.driver.put("/put", [1])
+            try await storage.driver.write("/written", randomBytes(700_000))
+            try await storage.driver.copy(try StoragePath("/put"), to: try StoragePath("/copy"), if: nil)
+            for key in ["put", "written", "copy"] {
+                let object = try await storage.server.control("storage/v1/b/\(CloudStorageServer.bucket)/o/\(key)")
+                    .json()
+                #expect(object["storageClass"] as? String == "NEARLINE", "\(key)")
+                #expect(object["contentType"] as? String == "application/octet-stream", "\(key)")
+                #expect(object["kmsKeyName"] as? String == "projects/p/k", "\(key)")
+            }
+            let requests = try await storage.server.requests()
+            #expect(requests.count { $0.contains("redefinedAcl=projectPrivate") } == 3)
+            #expect(requests.count { $0.contains("msKeyName=projects%2Fp%2Fk") } == 3)
         }
     }
 

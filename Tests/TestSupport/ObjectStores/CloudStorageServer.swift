@@ -20,6 +20,11 @@ public final class CloudStorageServer: Sendable {
         self.privateKey = privateKey
     }
 
+    /// One for the process that asks for no token.
+    public static func shared() async throws -> CloudStorageServer { try await sharedServer.value }
+
+    private static let sharedServer = Task { try await start(anonymous: true) }
+
     /// Starts one.
     /// - Parameter anonymous: no token is asked for.
     public static func start(anonymous: Bool = false) async throws -> CloudStorageServer {
