@@ -10,7 +10,8 @@ private let definition = PluginDefinition(
         }
     })
 
-/// The plugin's entry.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+/// The one symbol of the plugin.
 @c @implementation
 public func moor_plugin_entry(
     _ host: UnsafePointer<moor_host>, _ out: UnsafeMutablePointer<moor_plugin>

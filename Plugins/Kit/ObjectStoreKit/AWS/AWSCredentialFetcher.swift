@@ -97,10 +97,17 @@ struct AWSCredentialFetcher: Sendable {
 
     /// What agents and the metadata service answer.
     private struct Answer: Decodable {
-        var AccessKeyId: String?
-        var SecretAccessKey: String?
-        var Token: String?
-        var Expiration: String?
+        var accessKeyID: String?
+        var secretAccessKey: String?
+        var token: String?
+        var expiration: String?
+
+        enum CodingKeys: String, CodingKey {
+            case accessKeyID = "AccessKeyId"
+            case secretAccessKey = "SecretAccessKey"
+            case token = "Token"
+            case expiration = "Expiration"
+        }
     }
 
     private func container(_ url: String, _ token: String, _ tokenFile: String) async throws -> AWSCredentials {
@@ -135,7 +142,7 @@ struct AWSCredentialFetcher: Sendable {
 
     private func answer(to request: HTTPRequest) async throws -> AWSCredentials {
         let answer = try JSON.decode(Answer.self, try await send(request).body)
-        return try Self.checked(answer.AccessKeyId, answer.SecretAccessKey, answer.Token, answer.Expiration)
+        return try Self.checked(answer.accessKeyID, answer.secretAccessKey, answer.token, answer.expiration)
     }
 
     private func send(_ request: HTTPRequest) async throws -> HTTPResponse {

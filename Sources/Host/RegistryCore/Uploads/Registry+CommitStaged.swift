@@ -42,8 +42,10 @@ extension Registry {
             try await onWorker(of: driver) { _ = try await upload.commit() }
         } catch {
             // It may have done its work and lost its answer: then the session's bytes are gone, and the blob is there.
-            let size = try? await onWorker(of: driver) { [self] in try await size(of: RegistryLayout.blobData(digest)) }
-            guard size == upload.offset else { throw error }
+            let found = try? await onWorker(of: driver) { [self] in
+                try await self.size(of: RegistryLayout.blobData(digest))
+            }
+            guard found == upload.offset else { throw error }
             await upload.close()
         }
         return UploadSessions.ProvedBlob(asked: digest, canonical: digest, size: upload.offset, staged: nil)
