@@ -105,7 +105,10 @@ public final class AzureBlobServer: Sendable {
     private func control(_ method: String, _ name: String, _ body: String) async throws -> Data {
         try await Command.run(
             "curl",
-            ["-sS", "--fail", "-X", method, "--data-binary", "@-", "http://127.0.0.1:\(port)/.fake/\(name)"],
+            [
+                "-sS", "--fail", "--noproxy", "*", "-X", method, "--data-binary", "@-",
+                "http://127.0.0.1:\(port)/.fake/\(name)",
+            ],
             input: Data(body.utf8)
         ).checked().output
     }
