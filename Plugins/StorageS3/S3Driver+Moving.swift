@@ -9,7 +9,7 @@ extension S3Driver {
         let head = try await requireObject(source, deadline)
         guard source != destination else { return }
         _ = try await copy(bucket.key(source), head, to: bucket.key(destination), if: condition, deadline)
-        try await bucket.delete(bucket.key(source), deadline)
+        try await removeOne(bucket.key(source), deadline)
     }
 
     func copy(

@@ -6,13 +6,15 @@ extension S3Driver {
         if tree { return try await removeTree(path, Deadline(call)) }
         let (key, deadline) = (bucket.key(path), Deadline(call))
         // S3 says nothing of what wasn't there.
-        if try await bucket.head(key, deadline) != nil {
-            guard hasFolders else { return try await bucket.delete(key, deadline) }
-            if let refusal = try await delete([key], deadline).first { throw S3Driver.error(refusal) }
-            return
-        }
+        if try await bucket.head(key, deadline) != nil { return try await removeOne(key, deadline) }
         guard try await isPrefix(path, deadline) else { throw PluginError.notFound }
         throw PluginError(.invalidArgument, "a prefix is removed as a tree only", noEffect: true)
+    }
+
+    /// Deletes an object, where the store has folders with those that it leaves empty.
+    func removeOne(_ key: String, _ deadline: Deadline) async throws {
+        guard hasFolders else { return try await bucket.delete(key, deadline) }
+        try await remove([key], deadline)
     }
 
     /// Removes up to 1000 objects by one request. S3 doesn't tell which of them were there, so one that wasn't counts as
@@ -44,7 +46,8 @@ extension S3Driver {
     /// Removes an object, or all below a prefix, with the uploads in progress there.
     private func removeTree(_ path: String, _ deadline: Deadline) async throws {
         let (key, prefix) = (bucket.key(path), bucket.prefix(path))
-        await OpenUploads.shared.waitForClosing(of: bucket, below: key)
+        await OpenUploads.shared.waitForClosing(of: bucket, below: prefix)
+        await OpenUploads.shared.waitForClosing(of: bucket, below: SuspendedUpload.stem(key))
         async let uploads = S3Driver.mayHaveUploads(path) ? bucket.uploads(key, deadline) : []
         var (keys, isLast) = try await keys(below: prefix, after: "", deadline)
         let pending = try await uploads.filter { $0.key.hasPrefix(prefix) || $0.key == key }
@@ -63,8 +66,20 @@ extension S3Driver {
     private func removeObject(_ key: String, hadUploads: Bool, _ deadline: Deadline) async throws {
         var keys = try await bucket.suspendedIDs(key, deadline).map { SuspendedUpload.key(key, $0) }
         if try await bucket.head(key, deadline) != nil { keys.append(key) }
+        if keys.isEmpty, hasFolders { keys = try await emptyFolders(key + "/", deadline, depth: 0) }
         guard !keys.isEmpty || hadUploads else { throw PluginError.notFound }
         try await remove(keys, deadline)
+    }
+
+    /// A folder without objects and those in it, the deepest first; nothing if there is none.
+    private func emptyFolders(_ prefix: String, _ deadline: Deadline, depth: Int) async throws -> [String] {
+        guard depth < 512 else { return [] }
+        var found: [String] = []
+        for folder in try await bucket.list(prefix, isFlat: false, deadline).prefixes {
+            found += try await emptyFolders(folder, deadline, depth: depth + 1)
+        }
+        if depth > 0 || !found.isEmpty { return found + [prefix] }
+        return try await bucket.head(prefix, deadline) == nil ? [] : [prefix]
     }
 
     private func keys(

@@ -62,7 +62,7 @@ extension S3Driver {
 
     /// Goes on with the newest suspended writer, or else with a copy of the object.
     private func goOn(_ key: String, _ deadline: Deadline) async throws -> S3Writer {
-        await OpenUploads.shared.waitForClosing(of: bucket, below: key + ".")
+        await OpenUploads.shared.waitForClosing(of: bucket, below: SuspendedUpload.stem(key))
         var isBusy = false
         for id in try await bucket.suspendedIDs(key, deadline) {
             do {

@@ -28,7 +28,7 @@ final class S3Driver: StorageDriver {
     var hasFolders: Bool { !capabilities.contains(.walkByKey) }
 
     /// A key has at most 1024 bytes; a suspended writer has a name beside it.
-    var maximumPathLength: UInt32 { UInt32(clamping: max(64, 1024 - 37 - bucket.options.root.utf8.count)) }
+    var maximumPathLength: UInt32 { UInt32(clamping: max(64, 1024 - 38 - bucket.options.root.utf8.count)) }
 
     func start(_ call: CallContext) async throws {
         do {

@@ -45,7 +45,7 @@ struct S3Start: Sendable {
     /// Conditions are believed only if one that doesn't hold is refused; stores that don't know them write all the same.
     /// The order of keys is looked at too: some stores list folders as a file system does.
     private func probe(_ deadline: Deadline) async throws -> StorageCapabilities {
-        let folder = "\(bucket.options.root)probe.\(SuspendedUpload.makeID()).tmp/"
+        let folder = "\(bucket.options.root).probe.\(SuspendedUpload.makeID()).tmp/"
         let (first, second) = (folder + "a-", folder + "a/b")
         var found: StorageCapabilities = []
         do {

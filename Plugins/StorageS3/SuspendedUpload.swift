@@ -41,12 +41,18 @@ struct SuspendedUpload: Sendable {
         text.count == 32 && text.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
+    /// What the names of states of writers of `key` begin with: a dot before its last name, and one behind it.
+    static func stem(_ key: String) -> String {
+        guard let slash = key.utf8.lastIndex(of: UInt8(ascii: "/")) else { return ".\(key)." }
+        return "\(key[...slash]).\(key[key.utf8.index(after: slash)...])."
+    }
+
     /// Where the state of a writer of `key` lies.
-    static func key(_ key: String, _ id: String) -> String { "\(key).\(id).tmp" }
+    static func key(_ key: String, _ id: String) -> String { "\(stem(key))\(id).tmp" }
 
     /// The id in such a key; nil if it is none of a writer of `key`.
     static func id(in stateKey: String, of key: String) -> String? {
-        guard let rest = ObjectKey.relative(stateKey, to: key + "."), rest.hasSuffix(".tmp") else { return nil }
+        guard let rest = ObjectKey.relative(stateKey, to: stem(key)), rest.hasSuffix(".tmp") else { return nil }
         let id = rest.utf8.dropLast(4)
         return isID(id) ? String(id) : nil
     }
@@ -109,7 +115,7 @@ extension S3Bucket {
         var ids: [String] = []
         var after = ""
         while true {
-            let page = try await list(key + ".", after: after, deadline)
+            let page = try await list(SuspendedUpload.stem(key), after: after, deadline)
             ids += page.objects.compactMap { SuspendedUpload.id(in: $0.key, of: key) }
             guard page.isTruncated, let last = page.objects.last else { return ids.sorted(by: >) }
             after = last.key

@@ -108,23 +108,15 @@ public struct S3Server: Sendable {
             "-s3",
             "-s3.port=\(port)", "-s3.port.iceberg=0", "-s3.port.lance=0",
         ]
-        let (master, masterRPC) = (try FreePort.take(), try FreePort.take())
-        arguments += ["-master.port=\(master)", "-master.port.grpc=\(masterRPC)"]
         for name in [
-            "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
+            "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
             "s3.port.grpc",
         ] {
             arguments.append("-\(name)=\(try FreePort.take())")
         }
         let process = try ServerProcess(
             try await PythonTools.program("weed"), arguments, logFile: directory + "/weed.log")
-        let server = try await ready(S3Server(endpoint: "http://127.0.0.1:\(port)", process: process))
-        // Else it removes folders that were empty a while ago, with what was written into them meanwhile.
-        try await Command.run(
-            try await PythonTools.program("weed"), ["shell", "-master=127.0.0.1:\(master).\(masterRPC)"],
-            input: Data("s3.bucket.allowEmptyFolders -name \(bucket) -enable\n".utf8), timeout: .seconds(60)
-        ).checked()
-        return server
+        return try await ready(S3Server(endpoint: "http://127.0.0.1:\(port)", process: process))
     }
 
     /// moto; one for the process.
