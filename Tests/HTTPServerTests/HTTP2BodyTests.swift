@@ -66,8 +66,8 @@ struct HTTP2BodyTests {
                 try await send(700_000, on: stream, by: client)
                 try await client.ping()
             }
-            // The first is read whole, the second in part.
-            #expect((1...2).contains(streams.count { client.windowUpdates[$0] != nil }))
+            // How many depends on how the reads are cut; all of them would be more than may be held.
+            #expect((1...3).contains(streams.count { client.windowUpdates[$0] != nil }))
             release.value = true
             for stream in streams {
                 try await client.data(stream, [], ends: true)

@@ -46,10 +46,11 @@ struct AzureBlockTests {
         #expect(AzureBlock.chain(of: [first, mine, liar], session: 0) == [first, mine])
     }
 
-    @Test("A blob of 190 TiB and one of many tiny chunks stay below 50,000 blocks", arguments: [4 << 20, 1, 100 << 20])
-    func plan(write: Int) {
-        let plan = AzureBlockPlan(firstSize: 4 << 20)
-        let end = write == 1 ? 200_000 : AzureBlockPlan.largestBlob
+    @Test(
+        "A blob of 190 TiB, one of 8 TiB in the blocks of a server and one of tiny chunks stay below 50,000 blocks",
+        arguments: [(1 << 30, AzureBlockPlan.largestBlob), (64 << 20, 8 << 40), (1, 200_000)] as [(Int, UInt64)])
+    func plan(write: Int, end: UInt64) {
+        let plan = AzureBlockPlan(firstSize: 4 << 20, largestBuffered: max(write, 4 << 20))
         var blocks: [AzureBlock] = []
         var offset: UInt64 = 0
         var most = 0

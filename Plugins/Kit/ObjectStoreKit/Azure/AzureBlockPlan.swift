@@ -41,8 +41,18 @@ public struct AzureBlockPlan: Sendable {
     /// Whether the service should join blocks before more are put.
     public func mustJoin(_ blocks: [AzureBlock]) -> Bool {
         guard blocks.count >= joinAt else { return false }
-        let small = blocks.count - blocks.prefix { $0.size == AzureBlockPlan.largestBlock }.count
+        let small = blocks.count - joinedCount(blocks)
         return small >= joinAt || (small > 1 && blocks.count >= AzureBlockPlan.mostBlocks - 1000)
+    }
+
+    /// How many blocks at the beginning are as large as can be. Asked for each write, so they are not counted one by one.
+    private func joinedCount(_ blocks: [AzureBlock]) -> Int {
+        var (low, high) = (0, blocks.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if blocks[middle].size == AzureBlockPlan.largestBlock { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// The ranges of large blocks that take the place of all blocks from one that begins at `start` to the end.
