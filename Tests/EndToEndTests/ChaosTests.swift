@@ -50,7 +50,8 @@ struct ChaosTests {
                 let after = try Footprint(of: registry.process.identifier)
                 #expect(after.threads <= before.threads + 8, "\(before) \(after)")
                 print("chaos: \(await pushed.figures)")
-                let errors = registry.process.log.split(separator: "\n").filter { $0.contains("http.response.status=500") }
+                let lines = registry.process.log.split(separator: "\n")
+                let errors = lines.filter { $0.contains("http.response.status=500") }
                 #expect(errors.isEmpty, "\(errors.prefix(5).joined(separator: "\n"))")
             }
             // Without chaos: what was acknowledged is there and whole, and nothing else is seen under its name.

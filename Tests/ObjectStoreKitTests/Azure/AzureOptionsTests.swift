@@ -89,7 +89,7 @@ struct AzureOptionsTests {
     @Test("A connection string is used, options of their own come first, and no message holds a key")
     func connectionStrings() throws {
         let text =
-            "DefaultEndpointsProtocol=https;AccountName=fromstring;AccountKey=c2VjcmV0==;EndpointSuffix=core.test"
+            "DefaultEndpointsProtocol=https;AccountName=fromstring;AccountKey=c2VjcmV0cw==;EndpointSuffix=core.test"
         let found = try plan(#"{"container":"c","connectionstring":"\#(text)"}"#)
         #expect(found.address.url(ofBlob: "x") == "https://fromstring.blob.core.test/c/x")
         guard case .sharedKey(let key) = found.credentials else { throw Mistake() }

@@ -9,8 +9,8 @@ public struct AzureBlockPlan: Sendable {
     public static let mostBlocks = 50_000
     /// The most bytes of a block.
     public static let largestBlock: UInt64 = 4_000 << 20
-    /// The most bytes of a blob.
-    public static let largestBlob = UInt64(mostBlocks) * largestBlock
+    /// The most bytes of a blob. A little less than fits, because blocks that came last are joined with the next.
+    public static let largestBlob = UInt64(mostBlocks - 2) * largestBlock
 
     /// The bytes of a new blob's blocks.
     public let firstSize: Int
