@@ -161,10 +161,11 @@ final class ResumableSession: Sendable {
     ) async throws -> HTTPRequest {
         guard let scheme = address.firstRange(of: "://"), let slash = address[scheme.upperBound...].firstIndex(of: "/")
         else { throw lost("its address is no URL") }
-        let target = String(address[slash...])
+        let target = String(address[slash...].prefix { $0 != "?" })
         let base = client.options.basePath
         let path = base.isEmpty || target.hasPrefix(base + "/") ? target : base + target
         var request = HTTPRequest(operation, method, client.options.endpoint, path: path)
+        request.storeQuery = String(address[slash...].dropFirst(target.count + 1))
         request.subject = key
         return request
     }

@@ -107,10 +107,12 @@ struct FolderTests {
             let writer = try await store.driver.writer("/o")
             try await writer.append([1, 2, 3])
             // As a fork does for the time until the child runs its program.
-            let own = (3..<1024).filter { (descriptor: Int32) in
-                let link = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
-                return link?.hasPrefix(store.directory + "/.o.") == true
-            }
+            let own = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
+                .filter { descriptor in
+                    let link = try? FileManager.default.destinationOfSymbolicLink(
+                        atPath: "/proc/self/fd/\(descriptor)")
+                    return link?.hasPrefix(store.directory + "/.o.") == true
+                }
             let copy = dup(try #require(own.first))
             defer { close(copy) }
             let token = writer.resumeToken

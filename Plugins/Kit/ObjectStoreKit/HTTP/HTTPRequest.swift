@@ -26,6 +26,8 @@ public struct HTTPRequest: Sendable {
     public var path: String
     /// Not encoded; sent in this order.
     public var query: [QueryItem] = []
+    /// A query that came encoded from the store, such as that of a session's address: sent as it is, before `query`.
+    public var storeQuery = ""
     /// Without `Host` and `Content-Length`, which are made. Values with line breaks are refused.
     public var headers = HTTPFields()
     /// What is sent. PUT, POST and PATCH send a length of 0 if there is nothing.
@@ -54,14 +56,15 @@ public struct HTTPRequest: Sendable {
 
     /// The query as it is sent: `a=b&c`.
     public var encodedQuery: String {
-        query.map { item in
+        let items = query.map { item in
             let name = PercentEncoding.component(item.name)
             return item.value.map { "\(name)=\(PercentEncoding.component($0))" } ?? name
-        }.joined(separator: "&")
+        }
+        return (storeQuery.isEmpty ? items : [storeQuery] + items).joined(separator: "&")
     }
 
     /// Path and query as they are sent.
-    public var target: String { query.isEmpty ? path : "\(path)?\(encodedQuery)" }
+    public var target: String { query.isEmpty && storeQuery.isEmpty ? path : "\(path)?\(encodedQuery)" }
 
     /// The whole address. It may hold a signature: not for log lines.
     public var url: String { endpoint.url + target }
@@ -78,6 +81,7 @@ public struct HTTPRequest: Sendable {
         if !endpoint.isValid { return "the endpoint \(endpoint.authority) is no host and port" }
         let isPath = path.utf8.first == UInt8(ascii: "/") && path.utf8.allSatisfy(Self.isPathByte)
         if !isPath { return "the path of the request isn't encoded" }
+        if !storeQuery.utf8.allSatisfy(Self.isPathByte) { return "the query of the store's address isn't encoded" }
         return headers.isValid ? nil : "a header of the request holds a character that it must not"
     }
 }
