@@ -26,6 +26,8 @@ export PEER
 KINDS := Storage Auth Sink Middleware
 PLUGINS := $(sort $(notdir $(patsubst %/,%,$(dir $(foreach kind,$(KINDS),$(wildcard Plugins/$(kind)*/*.swift))))))
 
+STORES := EndToEndTests\.(S3|CloudStorage|Azure|Chaos)
+
 .PHONY: help swift run release test lint fuzz bench clean
 
 help:
@@ -46,6 +48,7 @@ release: swift
 
 # Time-outs of the server layer and deadlines of plugins are tested by the clock, so these suites run alone, before those
 # that fill the machine.
+# Those that drive servers of other makers take most of it, and run by themselves too.
 # XCTest has nothing to run here; without its empty summary, Swift Testing's has the last word.
 test: swift
 	@scripts/install-packages.sh test
@@ -55,8 +58,11 @@ test: swift
 ifeq ($(TEST_ARGS),)
 	@swift test --skip-build --disable-xctest --filter HTTPServerTests
 	@swift test --skip-build --disable-xctest --filter RegistryPluginsTests
+	@swift test --skip-build --disable-xctest --filter ObjectStoreKitTests
 	@swift test --skip-build --disable-xctest --filter PluginContractTests
-	@swift test --skip-build --disable-xctest --skip HTTPServerTests --skip RegistryPluginsTests --skip PluginContractTests
+	@swift test --skip-build --disable-xctest --filter '$(STORES)'
+	@swift test --skip-build --disable-xctest --skip HTTPServerTests --skip RegistryPluginsTests \
+		--skip ObjectStoreKitTests --skip PluginContractTests --skip '$(STORES)'
 else
 	@swift test --skip-build --disable-xctest $(TEST_ARGS)
 endif

@@ -37,6 +37,19 @@ struct OCILayout: Sendable {
         try FileManager.default.contentsOfDirectory(atPath: path + "/blobs/sha256").sorted()
     }
 
+    /// The hexadecimal digest of its largest blob, which is a layer.
+    func largestBlobName() throws -> String {
+        func size(of name: String) throws -> Int {
+            let attributes = try FileManager.default.attributesOfItem(atPath: "\(path)/blobs/sha256/\(name)")
+            return attributes[.size] as? Int ?? 0
+        }
+        let sizes = try blobNames().map { (name: $0, size: try size(of: $0)) }
+        guard let largest = sizes.max(by: { $0.size < $1.size }) else {
+            throw DidNotHappen(description: "no blobs in \(path)")
+        }
+        return largest.name
+    }
+
     /// Writes an image for amd64 and arm64 whose layers are gzipped tar files of random content.
     ///
     /// - Parameter armSizes: The sizes of the layers for arm64; those of amd64 when `nil`.

@@ -100,7 +100,9 @@ struct FaultTests {
                 return lost ? .after(error) : .before(error)
             }
             let error = await failure { try await Self.push(Self.image, registry) }
-            if !Self.isCleaning(call) { #expect(error?.code == .unavailable, comment) }
+            // A commit at the blob's own place that lost its answer is found to have done its work.
+            let isMade = lost && keeping == .adopted && call.kind == .commit
+            if !Self.isCleaning(call), !isMade || error != nil { #expect(error?.code == .unavailable, comment) }
             storage.fail(nil)
             try check(storage, comment)
             try await Self.push(Self.image, registry)

@@ -118,9 +118,9 @@ extension Registry {
     private func sweep(_ reference: UploadReference) async {
         do throws(StorageError) {
             if let entry = uploads.entry(reference.key), entry.hasBegun, !entry.hasFailed, !keepsObjects,
-                looksAreRequests, driver.capabilities.contains(.batchRemove)
+                driver.capabilities.isSuperset(of: [.adopt, .batchRemove])
             {
-                // Nobody but this process has written there, and its writers have cleaned up behind themselves.
+                // Nobody but this process has written there, and its bytes are the blob's by now.
                 let startedAt = RegistryLayout.uploadStartedAt(reference.name, reference.id)
                 if try await driver.removeBatch([startedAt]).allSatisfy({ $0 == nil }) { return }
             }

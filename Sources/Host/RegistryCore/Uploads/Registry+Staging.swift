@@ -90,6 +90,8 @@ extension Registry {
             throw error
         }
         let hasher = knownHash(writer.startOffset, reference, [token, writer.resumeToken])
+        // Another process has written, and what it left behind isn't known here.
+        if !hasher.isComplete { uploads.noteFailure(reference.key) }
         return StagedUpload(writer: writer, hasher: hasher, isAdopted: place != nil)
     }
 
