@@ -61,8 +61,9 @@ ifeq ($(TEST_ARGS),)
 	@swift test --skip-build --disable-xctest --filter ObjectStoreKitTests
 	@swift test --skip-build --disable-xctest --filter PluginContractTests
 	@swift test --skip-build --disable-xctest --filter '$(STORES)'
+	@swift test --skip-build --disable-xctest --filter EndToEndTests --skip '$(STORES)'
 	@swift test --skip-build --disable-xctest --skip HTTPServerTests --skip RegistryPluginsTests \
-		--skip ObjectStoreKitTests --skip PluginContractTests --skip '$(STORES)'
+		--skip ObjectStoreKitTests --skip PluginContractTests --skip EndToEndTests
 else
 	@swift test --skip-build --disable-xctest $(TEST_ARGS)
 endif

@@ -51,7 +51,9 @@ struct ChaosTests {
                 #expect(after.threads <= before.threads + 8, "\(before) \(after)")
                 print("chaos: \(await pushed.figures)")
                 let lines = registry.process.log.split(separator: "\n")
-                let errors = lines.filter { $0.contains("http.response.status=500") }
+                let errors = lines.filter {
+                    $0.contains("http.response.status=500") && !$0.contains("a reader ended after")
+                }
                 #expect(errors.isEmpty, "\(errors.prefix(5).joined(separator: "\n"))")
             }
             // Without chaos: what was acknowledged is there and whole, and nothing else is seen under its name.
@@ -184,10 +186,10 @@ struct ChaosClient: Sendable {
     }
 
     /// Whether a request succeeded. What else it may say: that the store is busy or down, with the envelope.
-    private func isDone(_ response: RawResponse, _ status: Int) async throws -> Bool {
+    private func isDone(_ response: RawResponse, _ status: Int, also more: [String] = []) async throws -> Bool {
         if response.status == status { return true }
         await ledger.noteRefusal(response)
-        let allowed = ["429 TOOMANYREQUESTS", "503 UNAVAILABLE"]
+        let allowed = ["429 TOOMANYREQUESTS", "503 UNAVAILABLE"] + more
         #expect(
             allowed.contains("\(response.status) \(response.errorCode ?? "")"), "\(response.status) \(response.text)")
         return false
@@ -234,7 +236,8 @@ struct ChaosClient: Sendable {
     /// A pull that doesn't end early brings the content and nothing else.
     private func pull(_ blob: Blob, over connection: RawConnection) async throws -> Bool {
         let response = try await connection.request("GET", "/v2/app/blobs/\(blob.digest)")
-        guard try await isDone(response, 200) else { return false }
+        // A reader that ends early breaks its contract; with few bytes that is known before the answer begins.
+        guard try await isDone(response, 200, also: ["500 UNKNOWN"]) else { return false }
         #expect(response.body == blob.bytes)
         await ledger.notePull()
         return true

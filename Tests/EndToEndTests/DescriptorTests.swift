@@ -38,7 +38,7 @@ struct DescriptorTests {
         return fields[12...13].reduce(0) { $0 + (Int($1) ?? 0) }
     }
 
-    @Test("Out of descriptors, the server rests, says so once, and recovers", .timeLimit(.minutes(1)))
+    @Test("Out of descriptors, the server rests, says so once, and recovers", .timeLimit(.minutes(3)))
     func exhausted() async throws {
         try await withServer("ulimit -n 100") { server, port in
             var connections: [RawConnection] = []

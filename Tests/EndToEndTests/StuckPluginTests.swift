@@ -33,7 +33,8 @@ struct StuckPluginTests {
                         #expect(try await registry.curl("/v2/").status == 200)
                         #expect(try await registry.curl("/v2/other/manifests/1").status == 404)
                     }
-                    #expect(ContinuousClock.now - start < .seconds(20))
+                    // Waiting for the stuck calls would take ten times as long.
+                    #expect(ContinuousClock.now - start < .seconds(60))
                     try await group.waitForAll()
                 }
             }
